@@ -1,0 +1,222 @@
+"""What a name may be, and what a name alone says about the file that bears it.
+
+In the tables of names that clients and systems leave behind, every pattern says whose it is and
+matches whole names. A pattern ignores case where the name passes through systems that do (Windows,
+macOS); names made by a Unix program are exact.
+"""
+
+import errno
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from jobfs.errors import JobfsError
+
+LONGEST_ENTRY_NAME = 255  # bytes of UTF-8; what every Linux file system and statfs promise
+LONGEST_JOB_NAME = 120  # NFC characters
+
+_ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9._-]{0,31}")
+#: Controls, surrogates (no UTF-8), line and paragraph separators: nobody can type or see them.
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_RESERVED_BEGINNINGS = ("_STATUS.", "_PROBLEMS.", "_RECEIPT.")
+_SIDECAR_ENDINGS = (".xmp", ".csv", ".xml")
+#: Extensions of what a photographer sends, for patterns that need to see "a photo's name".
+_SENT = r"(?:jpe?g|png|tiff?|webp|hei[cf]|hif|avif|cr[23]|nef|arw|dng|raf|orf|rw2|xmp|csv|xml)"
+
+
+def _whole_name(patterns: Iterable[str]) -> re.Pattern[str]:
+    # DOTALL, because a name may hold a line break
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.DOTALL)
+
+
+_TEMPORARY = _whole_name(
+    (
+        r"(?i:.*\.filepart\d*)",  # WinSCP, files of 100 KiB and more
+        r"(?i:.*\.partial)",  # rclone >= 1.63 (NAME.<8 hex>.partial), and others
+        r"(?i:.*\.part)",  # KIO/Dolphin, Firefox, ownCloud and Nextcloud (*.ocTransferId*.part)
+        r"(?i:.*\.tmp)",  # everybody; also Syncthing's .syncthing.NAME.tmp
+        r"(?i:.*\.(?:cr|op)?download)",  # Chrome, Opera, Safari
+        r"(?i:.*\.ffs_tmp)",  # FreeFileSync
+        r"\.~tmp~",  # rsync --delay-updates: a directory of finished files
+        r"\.rsync-(?:partial|tmp)",  # rsync --partial-dir and --temp-dir as its manual names them
+        r"\..+\.[A-Za-z0-9]{6}",  # rsync: .NAME.XXXXXX, by mkstemp
+        r"\.in\..*",  # lftp, xfer:use-temp-file
+        r"\.giosave.*",  # gvfs, overwriting over SFTP
+        r"\.goutputstream-.*",  # GIO, overwriting on a mounted directory
+        r"\..+\.~[0-9a-f]+",  # ownCloud and Nextcloud desktop
+        r".+_exiftool_tmp",  # ExifTool, before it renames over NAME
+        r".+\.sb-[0-9a-f]{8}-[A-Za-z0-9]{6}",  # macOS safe save, over sshfs and Mountain Duck
+        r"\.pending-\d+-.+",  # Android's media store
+        rf".+\.(?i:{_SENT})-[A-Za-z0-9]{{6,12}}",  # Cyberduck: NAME-<random>
+        r"~.*",  # Office and Photoshop (~$NAME, ~NAME), Syncthing on Windows (~syncthing~NAME)
+        r".+~",  # editors' backups (Emacs, Vim, gedit, Kate)
+    )
+)
+
+_JUNK = _whole_name(
+    (
+        r"(?i:\.DS_Store)",  # macOS Finder
+        r"\._.*",  # macOS AppleDouble, on any target without extended attributes
+        r"(?i:\.(?:AppleDouble|Spotlight-V100|fseventsd|TemporaryItems|apdisk|localized))",  # macOS
+        r"(?i:\.(?:DocumentRevisions-V100|VolumeIcon\.icns)|__MACOSX)",  # macOS volumes, archives
+        r"Icon\r",  # macOS folder icon
+        r"(?i:(?:eh)?Thumbs\.db|desktop\.ini)",  # Windows Explorer
+        r"(?i:\$RECYCLE\.BIN|System Volume Information)",  # Windows, on cards and drives
+        r"\.directory",  # KDE Dolphin
+        r"(?i:\.trash.*)",  # Linux desktops (.Trash-1000), macOS (.Trashes), Android (.trashed-*)
+        r"@eaDir|#recycle|\.@__thumb|@Recycle",  # Synology and QNAP
+        r"\.fuse_hidden.*",  # libfuse, an open file that was deleted
+        r"\.nfs[0-9a-f]{16,}",  # NFS, the same
+        r".+\.lftp-pget-status",  # lftp, downloads in pieces
+        r"\.~lock\..+#",  # LibreOffice
+        r"\..+\.sw[op]",  # Vim
+        r"(?i:\.?picasa\.ini|\.BridgeCacheT?|\.BridgeLabelsAndRatings)",  # Picasa, Adobe Bridge
+        r"\.nomedia",  # Android
+    )
+)
+
+
+class BadNameError(JobfsError):
+    """A name that no entry can have: not UTF-8, empty, or with a slash or NUL in it.
+
+    EINVAL, which OpenSSH shows as "Bad message"; it is what Linux file systems that insist on
+    an encoding answer.
+    """
+
+    errno = errno.EINVAL
+
+
+class NameTooLongError(JobfsError):
+    """A name of more bytes than a directory can hold.
+
+    ENAMETOOLONG, as POSIX asks of open, mkdir and rename; OpenSSH shows "Bad message".
+    """
+
+    errno = errno.ENAMETOOLONG
+
+    def __init__(self, length: int) -> None:
+        super().__init__(
+            f"the name is {length} bytes long, and a name has at most {LONGEST_ENTRY_NAME}"
+        )
+
+
+class BadJobNameError(JobfsError):
+    """A job name that breaks a rule; the message says every rule it breaks.
+
+    EINVAL: only the command line and the console name jobs, so no client sees the number.
+    """
+
+    errno = errno.EINVAL
+
+
+class BadAccountNameError(JobfsError):
+    """An account name that would not do as a login name.
+
+    EINVAL: only the command line and the console name accounts, so no client sees the number.
+    """
+
+    errno = errno.EINVAL
+
+
+def entry_name(raw: bytes) -> str:
+    """Return the name the kernel gave as text, in exactly the spelling that was sent.
+
+    Raises NameTooLongError above 255 bytes and BadNameError for what is not UTF-8.
+    """
+    if len(raw) > LONGEST_ENTRY_NAME:
+        raise NameTooLongError(len(raw))
+    if not raw or b"/" in raw or b"\0" in raw:
+        raise BadNameError(f"a name is not empty and has no slash or NUL: {raw!r}")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as refusal:
+        raise BadNameError(
+            f"the name {raw!r} is not UTF-8: set the client's character set to UTF-8"
+        ) from refusal
+
+
+def entry_key(name: str) -> str:
+    """Return what makes *name* the same entry: its NFC form. Case matters."""
+    return unicodedata.normalize("NFC", name)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a client will rename this to the file's real name once it is sent.
+
+    It may name a directory, too (`.~tmp~`): what lies inside waits for its rename as well.
+    """
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def is_junk(name: str) -> bool:
+    """Tell whether a system made this for itself, so that nobody wants to hear of it."""
+    return _JUNK.fullmatch(name) is not None
+
+
+def is_original_backup(name: str) -> bool:
+    """Tell whether ExifTool set this file aside as NAME_original before rewriting NAME."""
+    return name.endswith("_original") and name != "_original"
+
+
+def is_sidecar(name: str) -> bool:
+    """Tell whether the extension is that of text about photos (XMP, CSV, XML)."""
+    return name.lower().endswith(_SIDECAR_ENDINGS)
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether, in a job's own directory, this name belongs to jobfs's status files."""
+    return name.startswith(_RESERVED_BEGINNINGS)
+
+
+def job_name(text: str) -> str:
+    """Return *text* in NFC, if it may name a job.
+
+    The rules make every job name an easy directory name for any client on any system.
+    Raises BadJobNameError, which names every rule that is broken.
+    """
+    name = unicodedata.normalize("NFC", text)
+    broken = _broken_job_rules(name)
+    if broken:
+        raise BadJobNameError(f"{name!r} cannot be a job's name: it {', and it '.join(broken)}")
+    return name
+
+
+def _broken_job_rules(name: str) -> list[str]:
+    rules = {
+        "is empty": not name,
+        f"has {len(name)} characters, more than {LONGEST_JOB_NAME}": len(name) > LONGEST_JOB_NAME,
+        f"is longer than {LONGEST_ENTRY_NAME} bytes": _bytes_of(name) > LONGEST_ENTRY_NAME,
+        "contains a slash": "/" in name,
+        "contains a control character": any(
+            unicodedata.category(character) in _INVISIBLE_CATEGORIES for character in name
+        ),
+        "begins with a dot": name.startswith("."),
+        "begins with an underscore": name.startswith("_"),
+        "begins with a space": name[:1].isspace(),
+        "ends with a dot": name.endswith("."),
+        "ends with a space": name[-1:].isspace(),
+    }
+    return [rule for rule, is_broken in rules.items() if is_broken]
+
+
+def _bytes_of(name: str) -> int:
+    return len(name.encode("utf-8", errors="surrogatepass"))
+
+
+def job_key(name: str) -> str:
+    """Return what no two jobs may share: the name without regard to case."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def account_name(text: str) -> str:
+    """Return *text*, if it may name an account. Raises BadAccountNameError.
+
+    The form is what useradd and every SSH client agree upon; it needs no quoting anywhere.
+    """
+    if not _ACCOUNT_NAME.fullmatch(text):
+        raise BadAccountNameError(
+            f"{text!r} cannot be an account's name: it begins with a letter from a to z, goes on "
+            "with letters a to z, digits, dots, underscores and hyphens, and has at most 32 "
+            "characters"
+        )
+    return text
