@@ -1,0 +1,356 @@
+"""Settings: read once, checked, frozen, handed on in slices.
+
+A room gets its own section, never the whole. The defaults are the ones written here and nowhere
+else; `deploy/jobfs.toml` shows them to an operator, and a test compares the two.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import available_timezones
+
+import msgspec
+from msgspec import Meta
+
+from jobfs.settings import ConfigError, Names, Setting, in_file, in_variables, redacted
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "IngestConfig",
+    "JobfsConfig",
+    "Rendition",
+    "SshdConfig",
+    "StudioConfig",
+    "from_environment",
+    "load",
+]
+
+DEFAULT_FILE: Final = Path("/etc/jobfs/jobfs.toml")  # read if it exists and no other is named
+FILE_VARIABLE: Final = "JOBFS_CONFIG"
+SQLITE_NAME: Final = "jobfs.sqlite3"  # the embedded database, inside data
+
+# What a setting may be: the description ends an error's "allowed: ...".
+Text = Annotated[
+    str, Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", description="a text in quotes, of one line")
+]
+Folder = Annotated[Path, Meta(description="a path in quotes")]
+DatabaseUrl = Annotated[
+    str, Meta(description='"", "sqlite:////ABSOLUTE/FILE" or "postgresql://USER@HOST/NAME"')
+]
+Durability = Annotated[Literal["power", "process"], Meta(description='"power" or "process"')]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    Meta(description='"debug", "info", "warning" or "error"'),
+]
+Timezone = Annotated[str, Meta(description='a time zone of this system, like "Europe/Berlin"')]
+Addresses = Annotated[
+    tuple[str, ...],
+    Meta(description='a list like ["0.0.0.0:2222", "[::]:2222"], with ports from 1 to 65535'),
+]
+Count = Annotated[int, Meta(ge=1, le=256, description="a whole number from 1 to 256")]
+Pixels = Annotated[int, Meta(ge=1, description="a whole number above 0")]
+Bytes = Annotated[
+    int, Meta(description='a number of bytes or a text like "2 GiB", at least 256 MiB')
+]
+Seconds = Annotated[
+    timedelta, Meta(description="a number of seconds above 0, at most 86400 (a day)")
+]
+Edge = Annotated[int, Meta(ge=16, le=16384, description="a whole number from 16 to 16384")]
+Quality = Annotated[int, Meta(ge=1, le=100, description="a whole number from 1 to 100")]
+
+
+class JobfsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where things are kept, and how safely."""
+
+    data: Folder = Path("/var/lib/jobfs")  # blobs, renditions, host keys, the SQLite file
+    mountpoint: Folder = Path("/srv/jobfs")  # the folder that shows every account's view
+    database: DatabaseUrl = ""  # as written; Config.database_url is the one to connect to
+    durability: Durability = "power"  # what received photos survive: loss of power, or kill -9
+    log_level: LogLevel = "info"  # the least urgent lines that are logged
+
+    def __repr__(self) -> str:
+        """Show every setting, but never the database's password."""
+        return f"JobfsConfig({', '.join(f'{name}={value!r}' for name, value in self._shown())})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Show the same in rich's tracebacks."""
+        return self._shown()
+
+    def _shown(self) -> list[tuple[str, object]]:
+        settings = msgspec.structs.asdict(self) | {"database": redacted(self.database)}
+        return list(settings.items())
+
+
+class StudioConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What photographers are told about the studio."""
+
+    name: Text = "Photo studio"  # on account cards and job sheets
+    contact: Text = ""  # whom a photographer asks: a person, a telephone number, an address
+    timezone: Timezone = "UTC"  # in which people see times; JSON is always UTC
+
+
+class SshdConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where photographers connect."""
+
+    listen: Addresses = ("0.0.0.0:2222", "[::]:2222")  # host:port, IPv6 hosts in brackets
+    card_host: Text = ""  # public host name on account cards; "" is this machine's own
+
+
+class IngestConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How uploads become photos."""
+
+    workers: Count = 1  # worker processes that `jobfs up` starts
+    decoders: Count = 2  # images a worker decodes at once; more than the cores only waits
+    memory_limit: Bytes = 2 * 1024**3  # bytes of one decoder; 200 megapixels in RGB are 600 MB
+    time_limit: Seconds = timedelta(minutes=2)  # for one image, then its decoder is killed
+    pixel_limit: Pixels = 200_000_000  # width times height; the largest cameras make 150 million
+    lease: Seconds = timedelta(minutes=5)  # after which a silent worker's task is free again
+
+
+class Rendition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One kind of image that is made from every photo."""
+
+    edge: Edge  # pixels of the longest side; a smaller photo is not enlarged
+    quality: Quality  # of the JPEG
+
+
+def standard_renditions() -> dict[str, Rendition]:
+    """Return what every studio has; settings may change these and add others."""
+    return {
+        "thumbnail": Rendition(edge=256, quality=80),
+        "preview": Rendition(edge=1024, quality=85),
+        "large": Rendition(edge=2048, quality=88),
+    }
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting, one field per section of the file."""
+
+    jobfs: JobfsConfig = JobfsConfig()
+    studio: StudioConfig = StudioConfig()
+    sshd: SshdConfig = SshdConfig()
+    ingest: IngestConfig = IngestConfig()
+    renditions: Mapping[str, Rendition] = msgspec.field(default_factory=standard_renditions)
+
+    @property
+    def database_url(self) -> str:
+        """The database with its driver, as SQLAlchemy takes it. Not for logs: see `redacted`."""
+        scheme, separator, rest = self.jobfs.database.partition("://")
+        if not separator:
+            return f"sqlite:///{self.jobfs.data / SQLITE_NAME}"
+        return f"{'sqlite' if scheme == 'sqlite' else 'postgresql+psycopg'}://{rest}"
+
+
+def from_environment(path: Path | None) -> Config:
+    """Return the settings of this process; *path* is its `--config` option, if given."""
+    return load(path, os.environ)  # noqa: TID251 - the one place that may
+
+
+def load(
+    path: Path | None, environ: Mapping[str, str], *, default_file: Path = DEFAULT_FILE
+) -> Config:
+    """Return the settings of one file, changed by the variables in *environ*.
+
+    The file is *path*, else the one that JOBFS_CONFIG names, else *default_file* if it exists.
+    JOBFS_<SECTION>__<KEY> sets one setting in TOML syntax; what is not TOML is taken as text.
+    Relative paths start at the file's folder, in variables at the working directory.
+
+    Raises ConfigError, which names the file and line, or the variable, that must be changed.
+    """
+    everything = (*_in_file(path, environ, default_file), *in_variables(environ))
+    written = {setting.names: setting for setting in everything if not _is_empty_section(setting)}
+    values = {names: _checked(setting) for names, setting in written.items()}
+    config = Config(
+        jobfs=JobfsConfig(**_section("jobfs", values)),
+        studio=StudioConfig(**_section("studio", values)),
+        sshd=SshdConfig(**_section("sshd", values)),
+        ingest=IngestConfig(**_section("ingest", values)),
+        renditions=_renditions(written, values),
+    )
+    _refuse_nesting(config.jobfs, written)
+    return config
+
+
+def _in_file(
+    path: Path | None, environ: Mapping[str, str], default_file: Path
+) -> Iterable[Setting]:
+    """Return the settings of the file that applies, if there is one."""
+    if path is not None:
+        return in_file(path.absolute(), asked_by="--config")
+    if named := environ.get(FILE_VARIABLE):
+        return in_file(Path(named).absolute(), asked_by=FILE_VARIABLE)
+    try:
+        return list(in_file(default_file, asked_by=""))
+    except FileNotFoundError:
+        return ()
+
+
+# --- from what was written to sections ---
+
+_SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "jobfs": JobfsConfig,
+    "studio": StudioConfig,
+    "sshd": SshdConfig,
+    "ingest": IngestConfig,
+    "renditions": Rendition,  # one level deeper, below a name
+}
+
+
+def _is_empty_section(setting: Setting) -> bool:
+    """Tell a known section without settings, which is nothing to complain about."""
+    return len(setting.names) == 1 and setting.names[0] in _SECTIONS and setting.value == {}
+
+
+def _checked(setting: Setting) -> object:
+    """Return the value in its own type, or raise ConfigError."""
+    kind = _kind(setting)
+    read = _READERS.get(kind)
+    try:
+        return read(setting) if read else msgspec.convert(setting.value, kind)
+    except (ValueError, msgspec.ValidationError):
+        raise setting.refusal(f"found {setting.shown()}", _allowed(kind)) from None
+
+
+def _kind(setting: Setting) -> Any:
+    """Return the annotation that the setting's value must satisfy, if there is such a setting."""
+    section, *keys = setting.names
+    if section not in _SECTIONS:
+        raise setting.refusal("no such section", ", ".join(_SECTIONS))
+    if section == "renditions":
+        _check_rendition(setting)
+        keys = keys[1:]
+    if not keys:
+        raise setting.refusal(f"found {setting.shown()}", "a section with settings")
+    kinds = _kinds(_SECTIONS[section])
+    if len(keys) > 1 or keys[0] not in kinds:
+        raise setting.refusal("no such setting", ", ".join(kinds))
+    return kinds[keys[0]]
+
+
+def _check_rendition(setting: Setting) -> None:
+    """Refuse what has no fit name, or no settings below its name."""
+    if len(setting.names) < len(("renditions", "NAME", "edge")):
+        raise setting.refusal(f"found {setting.shown()}", "NAME = { edge = 256, quality = 80 }")
+    if not re.fullmatch("[a-z][a-z0-9-]*", setting.names[1]):
+        allowed = "names of small letters, digits and hyphens, that begin with a letter"
+        raise setting.refusal(f"found the name {setting.names[1]!r}", allowed)
+
+
+def _kinds(section: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the annotation of each setting in *section*."""
+    return {field.name: field.type for field in msgspec.structs.fields(section)}
+
+
+def _allowed(kind: Any) -> str:
+    """Return the words for what *kind* admits."""
+    return str(kind.__metadata__[0].description)
+
+
+def _section(section: str, values: Mapping[Names, object]) -> dict[str, Any]:
+    """Return the values of one section by key."""
+    return {names[1]: value for names, value in values.items() if names[0] == section}
+
+
+def _renditions(
+    written: Mapping[Names, Setting], values: Mapping[Names, object]
+) -> dict[str, Rendition]:
+    """Return the standard renditions with the written ones laid over them."""
+    standard = standard_renditions().items()
+    tables: dict[str, dict[str, Any]] = {name: msgspec.structs.asdict(it) for name, it in standard}
+    ours = [names for names in written if names[0] == "renditions"]
+    for _, name, key in ours:
+        tables.setdefault(name, {})[key] = values["renditions", name, key]
+    for names in ours:
+        for key, kind in _kinds(Rendition).items():
+            if key not in tables[names[1]]:
+                absent = written[names]._replace(names=(*names[:2], key))
+                raise absent.refusal("missing", _allowed(kind))
+    return {name: Rendition(**table) for name, table in tables.items()}
+
+
+def _refuse_nesting(places: JobfsConfig, written: Mapping[Names, Setting]) -> None:
+    """Refuse data and mountpoint that lie in each other.
+
+    By their names alone: to resolve a mountpoint would ask a mount that may be dead.
+    """
+    if places.mountpoint.is_relative_to(places.data):
+        reason = "backups and repairs of data would walk into the mount"
+    elif places.data.is_relative_to(places.mountpoint):
+        reason = "the mount would cover the data"
+    else:
+        return
+    culprit = written.get(("jobfs", "mountpoint")) or written["jobfs", "data"]
+    raise culprit.refusal(
+        f"mountpoint {places.mountpoint} and data {places.data} lie in each other: {reason}",
+        "two folders apart",
+    )
+
+
+# --- values that TOML has no type for; each raises ValueError or msgspec.ValidationError ---
+
+
+def _folder(setting: Setting) -> Path:
+    """Return an absolute path without "..", by its name alone."""
+    name = msgspec.convert(setting.value, Annotated[str, Meta(min_length=1, pattern=r"^[^\0]*\Z")])
+    return Path(os.path.normpath(setting.folder / name))
+
+
+def _database(setting: Setting) -> str:
+    """Return a URL of a database that jobfs can use, or ""."""
+    forms = r"^(|sqlite:////[^\s?]+|(postgres|postgresql|postgresql\+psycopg)://\S+)\Z"
+    url: str = msgspec.convert(setting.value, Annotated[str, Meta(pattern=forms)])
+    return url
+
+
+def _timezone(setting: Setting) -> str:
+    """Return a name that zoneinfo knows here."""
+    if str(setting.value) not in available_timezones():
+        raise ValueError(setting.value)
+    return str(setting.value)
+
+
+def _addresses(setting: Setting) -> tuple[str, ...]:
+    """Return addresses of the form host:port, with IPv6 hosts in brackets."""
+    at_least_one = Annotated[tuple[str, ...], Meta(min_length=1)]
+    addresses = msgspec.convert(setting.value, at_least_one)
+    for address in addresses:
+        match = re.fullmatch(r"(?:\[(\S+)\]|[\w.-]+):([1-9][0-9]{0,4})", address, re.ASCII)
+        if match is None or int(match[2]) >= 2**16:
+            raise ValueError(address)
+        if match[1]:
+            IPv6Address(match[1])
+    return addresses
+
+
+def _bytes(setting: Setting) -> int:
+    """Return a number of bytes: of 1000 with K, M, G, T, of 1024 with Ki, Mi, Gi, Ti."""
+    size = setting.value
+    if isinstance(size, str):
+        match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]+)?) ?([KMGT]?)(i?)B", size)
+        if match is None:
+            raise ValueError(size)
+        thousand = 1024 if match[3] else 1000
+        size = int(float(match[1]) * thousand ** "_KMGT".index(match[2] or "_"))
+    number: int = msgspec.convert(size, Annotated[int, Meta(ge=256 * 1024**2)])
+    return number
+
+
+def _seconds(setting: Setting) -> timedelta:
+    """Return a duration."""
+    day = 86400
+    return timedelta(seconds=msgspec.convert(setting.value, Annotated[float, Meta(gt=0, le=day)]))
+
+
+_READERS: Final[Mapping[object, Callable[[Setting], object]]] = {
+    Folder: _folder,
+    DatabaseUrl: _database,
+    Timezone: _timezone,
+    Addresses: _addresses,
+    Bytes: _bytes,
+    Seconds: _seconds,
+}
