@@ -1,0 +1,157 @@
+"""Bytes in a local directory: originals under `blobs/`, renditions under `renditions/`.
+
+A key is random (32 hexadecimal digits); its first two name the folder, so that no folder grows
+beyond what a file system likes.
+"""
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobfs.errors import JobfsError
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+
+class LostBytesError(JobfsError):
+    """The store lacks a file that a row names; EIO, since it should never be."""
+
+
+def new_key() -> str:
+    """Return a key that was never used."""
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Room on the store's disk, in bytes, and in files."""
+
+    total: int
+    free: int
+    files: int
+    free_files: int
+
+
+class BlobStore:
+    """The bytes of one studio below *root*. With *durable* false nothing waits for the disk."""
+
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
+        self._root = root
+        self._durable = durable
+
+    def prepare(self) -> None:
+        """Make every folder, so that no upload has to; safe to repeat."""
+        for kind in ("blobs", "renditions"):
+            for number in range(256):
+                (self._root / kind / f"{number:02x}").mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._sync_folder(self._root / kind)
+        self._sync_folder(self._root)
+
+    def create(self, key: str) -> int:
+        """Make an empty blob and return a descriptor for reading and writing."""
+        return os.open(self.original(key), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def open(self, key: str, *, writing: bool = False) -> int:
+        """Return a descriptor of a blob; raises LostBytesError."""
+        try:
+            flags = (os.O_RDWR if writing else os.O_RDONLY) | os.O_CLOEXEC
+            return os.open(self.original(key), flags)
+        except FileNotFoundError as error:
+            raise LostBytesError(f"the store has no blob {key}") from error
+
+    def sync(self, key: str, descriptor: int) -> None:
+        """Return when the blob's bytes and its name survive a power cut."""
+        if self._durable:
+            os.fsync(descriptor)
+            self._sync_folder(self.original(key).parent)
+
+    def copy(self, key: str, *, of: str) -> int:
+        """Make a blob with the bytes *of* another and return a descriptor for reading and writing.
+
+        The file system shares the bytes where it can (reflink).
+        """
+        target = self.create(key)
+        with self.reading(of) as source:
+            remaining = os.fstat(source).st_size
+            while remaining > 0:
+                copied = os.copy_file_range(source, target, remaining)
+                if copied == 0:
+                    break
+                remaining -= copied
+        return target
+
+    @contextmanager
+    def reading(self, key: str) -> Iterator[int]:
+        """Give a descriptor of a blob for the length of a block."""
+        descriptor = self.open(key)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def cut_to_prefix(self, descriptor: int, written: int | None = None) -> int:
+        """Cut a blob to the part before its first hole and return that size.
+
+        *written* is the end of the contiguous part where it is known; without it the file system's
+        own record of holes decides (SEEK_HOLE), which counts in its blocks.
+        """
+        size = os.fstat(descriptor).st_size
+        end = written if written is not None else _first_hole(descriptor, size)
+        if end < size:
+            os.ftruncate(descriptor, end)
+        return min(end, size)
+
+    def put_rendition(self, key: str, data: bytes) -> None:
+        """Store a rendition so that it survives a power cut."""
+        path = self.rendition(key)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if self._durable:
+                os.fsync(descriptor)
+        if self._durable:
+            self._sync_folder(path.parent)
+
+    def drop_rendition(self, key: str) -> None:
+        """Delete a rendition that no row names any more."""
+        self.rendition(key).unlink(missing_ok=True)
+
+    def original(self, key: str) -> Path:
+        """Return where a blob lies."""
+        return self._place("blobs", key)
+
+    def rendition(self, key: str) -> Path:
+        """Return where a rendition lies; it is a JPEG."""
+        return self._place("renditions", key)
+
+    def space(self) -> Space:
+        """Return the room on the disk below the store."""
+        room = os.statvfs(self._root)
+        return Space(
+            total=shutil.disk_usage(self._root).total,
+            free=room.f_bavail * room.f_frsize,
+            files=room.f_files,
+            free_files=room.f_favail,
+        )
+
+    def _place(self, kind: str, key: str) -> Path:
+        assert _KEY.fullmatch(key), f"no key of the store: {key!r}"
+        return self._root / kind / key[:2] / key
+
+    def _sync_folder(self, folder: Path) -> None:
+        if self._durable:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _first_hole(descriptor: int, size: int) -> int:
+    return os.lseek(descriptor, 0, os.SEEK_HOLE) if size else 0

@@ -1,0 +1,118 @@
+"""How the two databases are opened, so that the rest of `catalog/` need not know which one it is.
+
+SQLite runs in WAL mode: any number of readers beside one writer. Writers say BEGIN IMMEDIATE, so that
+two never find out at commit that they read the same row; in this process they queue for the one
+writing connection, between processes for SQLite's lock.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from jobfs.errors import JobfsError
+
+#: How long a writer waits for another process's transaction, in seconds.
+BUSY_TIMEOUT = 30
+
+
+class CatalogUnavailableError(JobfsError):
+    """The database does not answer; EIO, since trying again later is all a client can do."""
+
+
+class Catalog:
+    """One database, opened for reading and writing by several threads.
+
+    *durable* false gives up the survival of a power cut for every transaction (the setting
+    `durability = "process"`). *connections* is how many may be in use at once.
+    """
+
+    def __init__(self, url: str, *, durable: bool = True, connections: int = 8) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.connections = connections
+        self._durable = durable
+        if self.is_sqlite:
+            self._reader = _sqlite_engine(url, begin="BEGIN", connections=connections)
+            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", connections=1)
+        else:
+            self._reader = self._writer = _postgresql_engine(url, connections=connections)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the database and changes nothing."""
+        with self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self, *, durable: bool = True) -> Iterator[Connection]:
+        """Give a connection whose changes are committed together at the end, or not at all.
+
+        *durable*: when the block has ended, the changes survive a power cut. Otherwise they survive
+        the death of every process, and reach the disk with the next durable transaction.
+        """
+        with self._writer.connect() as connection:
+            to_disk = durable and self._durable
+            if self.is_sqlite:
+                _synchronous(connection, "FULL" if to_disk else "NORMAL")
+            with connection.begin():
+                if not self.is_sqlite and not to_disk:
+                    connection.execute(text("SET LOCAL synchronous_commit = off"))
+                yield connection
+
+    def dispose(self) -> None:
+        """Close every idle connection."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite database's file; None for PostgreSQL."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @property
+    def name(self) -> str:
+        """The database for a message; without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+
+def _postgresql_engine(url: str, *, connections: int) -> Engine:
+    return create_engine(
+        url, pool_size=connections, max_overflow=0, connect_args={"application_name": "jobfs"}
+    )
+
+
+def _sqlite_engine(url: str, *, begin: str, connections: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: DBAPIConnection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _synchronous(connection: Connection, wanted: str) -> None:
+    """Set how much a commit waits for the disk; SQLite takes the word only between transactions."""
+    if connection.info.get("synchronous", "FULL") != wanted:
+        driver = connection.connection.cursor()
+        driver.execute(f"PRAGMA synchronous = {wanted}")
+        driver.close()
+        connection.info["synchronous"] = wanted

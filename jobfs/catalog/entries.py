@@ -1,0 +1,363 @@
+"""Entries: the tree as sent, as one account sees it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import aliased
+
+from jobfs.catalog import feed
+from jobfs.catalog.schema import (
+    AccountRow,
+    BlobRow,
+    EntryRow,
+    GrantRow,
+    JobRow,
+    PhotoRow,
+    UploadRow,
+)
+from jobfs.domain.events import EventKind
+from jobfs.domain.jobs import JobStatus, Right
+from jobfs.domain.names import entry_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An entry with the version it shows.
+
+    *access* is what the looking account may do in its job, *subdirectories* how many directories it
+    holds.
+    """
+
+    id: int
+    job_id: int
+    job_name: str
+    parent_id: int | None
+    name: str
+    directory: bool
+    created_by: int | None
+    mtime_ns: int
+    ctime_ns: int
+    atime_ns: int
+    size: int
+    upload_id: int | None
+    state: str | None
+    removed: bool
+    subdirectories: int
+    access: Right
+
+
+def visible(connection: Connection, account_id: int, entry_id: int) -> Entry | None:
+    """Return an entry if its job is planned and granted to the account."""
+    return _one(connection, _VISIBLE, account=account_id, entry=entry_id)
+
+
+def existing(connection: Connection, entry_id: int) -> Entry | None:
+    """Return an entry whatever has become of it and its job; for handles that outlive both."""
+    return _one(connection, _EXISTING, entry=entry_id)
+
+
+def child(connection: Connection, account_id: int, parent_id: int, name: str) -> Entry | None:
+    """Return what a directory holds under *name*, in any Unicode spelling of it."""
+    return _one(connection, _CHILD, account=account_id, parent=parent_id, key=entry_key(name))
+
+
+def children(
+    connection: Connection, account_id: int, parent_id: int, *, after: int, limit: int
+) -> list[Entry]:
+    """Return up to *limit* entries of a directory with ids above *after*, by id."""
+    page = {"account": account_id, "parent": parent_id, "after": after, "most": limit}
+    return [_entry(row) for row in connection.execute(_CHILDREN, page)]
+
+
+def job_directory(connection: Connection, account_id: int, job_name: str) -> Entry | None:
+    """Return the directory of the job with this name."""
+    return _one(connection, _JOB_DIRECTORY, account=account_id, name=job_name)
+
+
+def job_directories(
+    connection: Connection, account_id: int, *, after: int, limit: int
+) -> list[Entry]:
+    """Return up to *limit* job directories with ids above *after*, by id."""
+    page = {"account": account_id, "after": after, "most": limit}
+    return [_entry(row) for row in connection.execute(_JOB_DIRECTORIES, page)]
+
+
+def is_empty(connection: Connection, directory_id: int) -> bool:
+    """Whether a directory holds no entry."""
+    any_child = exists().where(EntryRow.parent_id == directory_id, EntryRow.removed_at.is_(None))
+    return not connection.execute(select(any_child)).scalar_one()
+
+
+def lock_jobs(connection: Connection, *job_ids: int) -> None:
+    """Keep others from changing names in these jobs, and the jobs themselves, until the commit.
+
+    SQLite's writers are alone anyway. PostgreSQL locks the rows in one order, so that two renames
+    between the same jobs cannot wait for each other.
+    """
+    if connection.dialect.name == "postgresql":
+        rows = select(JobRow.id).where(JobRow.id.in_(job_ids)).order_by(JobRow.id)
+        connection.execute(rows.with_for_update(key_share=True)).all()
+
+
+def add(
+    connection: Connection,
+    *,
+    job_id: int,
+    parent_id: int,
+    name: str,
+    directory: bool,
+    account_id: int | None,
+    now_ns: int,
+) -> int:
+    """Make an entry; returns its id. The caller has made sure that the name is free."""
+    values = insert(EntryRow).values(
+        job_id=job_id, parent_id=parent_id, name=name, name_key=entry_key(name),
+        directory=directory, created_by=account_id,
+        mtime_ns=now_ns, ctime_ns=now_ns, atime_ns=now_ns,
+    )  # fmt: skip
+    entry_id = connection.execute(values.returning(EntryRow.id)).scalar_one()
+    touch(connection, parent_id, now_ns=now_ns)
+    feed.append(
+        connection, EventKind.ENTRY_CREATED, account_id=account_id, job_id=job_id,
+        entry_id=entry_id, data={"parent": parent_id, "name": name, "directory": directory},
+    )  # fmt: skip
+    return entry_id
+
+
+def remove(
+    connection: Connection, entry: Entry, *, account_id: int | None, now: datetime, now_ns: int
+) -> None:
+    """Take an entry out of its directory, into the trash."""
+    gone = {"removed_at": now, "removed_by": account_id, "ctime_ns": now_ns}
+    connection.execute(update(EntryRow).where(EntryRow.id == entry.id).values(**gone))
+    assert entry.parent_id is not None
+    touch(connection, entry.parent_id, now_ns=now_ns)
+    feed.append(
+        connection, EventKind.ENTRY_REMOVED, account_id=account_id, job_id=entry.job_id,
+        entry_id=entry.id, data={"parent": entry.parent_id, "name": entry.name},
+    )  # fmt: skip
+
+
+def move(
+    connection: Connection,
+    entry: Entry,
+    *,
+    parent: Entry,
+    name: str,
+    account_id: int | None,
+    now_ns: int,
+) -> None:
+    """Put an entry, with all that is in it, under another name or into another directory."""
+    place = {"parent_id": parent.id, "name": name, "name_key": entry_key(name), "ctime_ns": now_ns}
+    connection.execute(update(EntryRow).where(EntryRow.id == entry.id).values(**place))
+    if parent.job_id != entry.job_id:
+        _move_to_job(connection, entry.id, parent.job_id)
+    assert entry.parent_id is not None
+    for directory_id in {entry.parent_id, parent.id}:
+        touch(connection, directory_id, now_ns=now_ns)
+    feed.append(
+        connection, EventKind.ENTRY_RENAMED, account_id=account_id, job_id=parent.job_id,
+        entry_id=entry.id, data={
+            "parent": parent.id, "name": name,
+            "old_job": entry.job_id, "old_parent": entry.parent_id, "old_name": entry.name,
+        },
+    )  # fmt: skip
+
+
+def set_times(
+    connection: Connection,
+    entry_id: int,
+    *,
+    mtime_ns: int | None,
+    atime_ns: int | None,
+    now_ns: int,
+) -> None:
+    """Set the times a client gave; None leaves one as it is."""
+    values = {"ctime_ns": now_ns}
+    if mtime_ns is not None:
+        values["mtime_ns"] = mtime_ns
+    if atime_ns is not None:
+        values["atime_ns"] = atime_ns
+    connection.execute(update(EntryRow).where(EntryRow.id == entry_id).values(**values))
+
+
+def touch(connection: Connection, entry_id: int, *, now_ns: int) -> None:
+    """Note that a directory's names, or a file's content, have changed."""
+    times = {"mtime_ns": now_ns, "ctime_ns": now_ns}
+    connection.execute(update(EntryRow).where(EntryRow.id == entry_id).values(**times))
+
+
+def stands_in(connection: Connection, entry_id: int, *, ancestor_id: int) -> bool:
+    """Whether an entry is, or lies anywhere below, *ancestor_id*."""
+    up = select(EntryRow.id, EntryRow.parent_id).where(EntryRow.id == entry_id).cte(recursive=True)
+    up = up.union_all(
+        select(EntryRow.id, EntryRow.parent_id).join(up, EntryRow.id == up.c.parent_id)
+    )
+    found = select(up.c.id).where(up.c.id == ancestor_id)
+    return connection.execute(found).first() is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What the tree must know of an account: its name is its root's."""
+
+    id: int
+    name: str
+    created_at: datetime
+
+
+def account(connection: Connection, account_id: int) -> Account | None:
+    """Return an account that has not been removed."""
+    return _account(connection, AccountRow.id == account_id)
+
+
+def account_named(connection: Connection, name: str) -> Account | None:
+    """Return the account with this login name."""
+    return _account(connection, AccountRow.name == name)
+
+
+def accounts(connection: Connection, *, after: int, limit: int) -> list[Account]:
+    """Return up to *limit* accounts with ids above *after*, by id."""
+    query = _accounts().where(AccountRow.id > after).order_by(AccountRow.id).limit(limit)
+    return [Account(**row._mapping) for row in connection.execute(query)]
+
+
+def access(connection: Connection, account_id: int, entry_id: int) -> Right | None:
+    """Return what an account may do at an entry, whatever its job's status; None: nothing."""
+    found = connection.execute(_RIGHT, {"account": account_id, "entry": entry_id})
+    right = found.scalar_one_or_none()
+    return None if right is None else Right(right)
+
+
+def photo_of(connection: Connection, entry_id: int) -> int | None:
+    """Return the id of the photo that stands at an entry."""
+    query = select(PhotoRow.id).where(PhotoRow.entry_id == entry_id, PhotoRow.current)
+    return connection.execute(query).scalars().first()
+
+
+def directories_above(connection: Connection, entry: Entry) -> list[str]:
+    """Return the names of the directories between the job and an entry, outermost first."""
+    names: list[str] = []
+    parent_id = entry.parent_id
+    while parent_id is not None:
+        query = select(EntryRow.name, EntryRow.parent_id).where(EntryRow.id == parent_id)
+        row = connection.execute(query).one()
+        if row.parent_id is not None:
+            names.append(row.name)
+        parent_id = row.parent_id
+    return names[::-1]
+
+
+def _move_to_job(connection: Connection, entry_id: int, job_id: int) -> None:
+    down = select(EntryRow.id).where(EntryRow.id == entry_id).cte(recursive=True)
+    down = down.union_all(select(EntryRow.id).join(down, EntryRow.parent_id == down.c.id))
+    moved = update(EntryRow).where(EntryRow.id.in_(select(down.c.id)))
+    connection.execute(moved.values(job_id=job_id))
+
+
+def _accounts() -> Select[*tuple[Any, ...]]:
+    return select(AccountRow.id, AccountRow.name, AccountRow.created_at).where(
+        AccountRow.removed_at.is_(None)
+    )
+
+
+def _account(connection: Connection, condition: Any) -> Account | None:
+    row = connection.execute(_accounts().where(condition)).one_or_none()
+    return None if row is None else Account(**row._mapping)
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
+    return Entry(
+        id=row.id, job_id=row.job_id, job_name=row.job_name, parent_id=row.parent_id,
+        name=row.name, directory=row.directory, created_by=row.created_by,
+        mtime_ns=row.mtime_ns, ctime_ns=row.ctime_ns, atime_ns=row.atime_ns,
+        size=row.size or 0, upload_id=row.upload_id, state=row.state,
+        removed=row.removed_at is not None, subdirectories=row.subdirectories, access=Right(row.access),
+    )  # fmt: skip
+
+
+def _one(
+    connection: Connection, query: Select[*tuple[Any, ...]], **parameters: int | str
+) -> Entry | None:
+    row = connection.execute(query, parameters).one_or_none()
+    return None if row is None else _entry(row)
+
+
+# The statements of the kernel's requests are built once: building one takes ten times as long as SQLite
+# takes to answer it.
+
+
+_BELOW = aliased(EntryRow)
+_SUBDIRECTORIES = case(
+    (
+        EntryRow.directory,
+        select(func.count())
+        .where(_BELOW.parent_id == EntryRow.id, _BELOW.removed_at.is_(None), _BELOW.directory)
+        .scalar_subquery(),
+    ),
+    else_=0,
+)
+
+
+def _entries(access: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            EntryRow.id, EntryRow.job_id, JobRow.name.label("job_name"), EntryRow.parent_id,
+            EntryRow.name, EntryRow.directory, EntryRow.created_by, EntryRow.removed_at,
+            EntryRow.mtime_ns, EntryRow.ctime_ns, EntryRow.atime_ns,
+            BlobRow.size, UploadRow.id.label("upload_id"), UploadRow.state,
+            _SUBDIRECTORIES.label("subdirectories"), access.label("access"),
+        )
+        .join(JobRow, JobRow.id == EntryRow.job_id)
+        .outerjoin(UploadRow, (UploadRow.entry_id == EntryRow.id) & UploadRow.current)
+        .outerjoin(BlobRow, BlobRow.id == UploadRow.blob_id)
+    )  # fmt: skip
+
+
+def _page(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    after, most = bindparam("after", type_=BigInteger), bindparam("most", type_=BigInteger)
+    return query.where(EntryRow.id > after).order_by(EntryRow.id).limit(most)
+
+
+_THIS = EntryRow.id == bindparam("entry")
+_VIEWER = bindparam("account", type_=BigInteger)
+_ACCESS = case((AccountRow.all_jobs, Right.EDIT.value), else_=GrantRow.access)
+_GRANTED = (
+    _entries(_ACCESS)
+    .join(AccountRow, AccountRow.id == _VIEWER)
+    .outerjoin(GrantRow, (GrantRow.job_id == JobRow.id) & (GrantRow.account_id == _VIEWER))
+    .where(
+        AccountRow.removed_at.is_(None),
+        or_(AccountRow.all_jobs, GrantRow.access.is_not(None)),
+    )
+)
+_SEEN = _GRANTED.where(EntryRow.removed_at.is_(None), JobRow.status == JobStatus.PLANNED.value)
+
+_EXISTING = _entries(literal(Right.EDIT.value)).where(_THIS)
+_VISIBLE = _SEEN.where(_THIS)
+_RIGHT = _GRANTED.with_only_columns(_ACCESS, maintain_column_froms=True).where(
+    _THIS, AccountRow.enabled
+)
+_CHILD = _SEEN.where(
+    EntryRow.parent_id == bindparam("parent"), EntryRow.name_key == bindparam("key")
+)
+_CHILDREN = _page(_SEEN.where(EntryRow.parent_id == bindparam("parent")))
+_JOB_DIRECTORY = _SEEN.where(JobRow.name == bindparam("name"), EntryRow.parent_id.is_(None))
+_JOB_DIRECTORIES = _page(_SEEN.where(EntryRow.parent_id.is_(None)))

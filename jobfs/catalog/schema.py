@@ -1,0 +1,454 @@
+"""The schema. These docstrings are the reference for every column.
+
+Conventions: ids are 64-bit and never reused (the kernel may hold an inode number long after its row
+is gone); `..._at` is an instant in UTC; `..._ns` is nanoseconds since 1970 as the kernel counts them;
+a `removed_at` that is not NULL says the row is history: names are unique among the others only.
+The rows are written and read with Core statements; no mapped object ever leaves `catalog/`.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from jobfs.domain.jobs import JobStatus, Right
+from jobfs.domain.uploads import UploadState
+
+#: The widest row id that fits into an inode number, see `jobfs.domain.inodes`.
+MAX_ROW = 2**40 - 1
+#: The most accounts an inode number and the range of uids leave room for.
+MAX_ACCOUNT = 2**20 - 1
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime; naive ones are refused.
+
+    PostgreSQL keeps a timestamptz. SQLite keeps "YYYY-MM-DD HH:MM:SS.ffffff" in UTC, a text that sorts
+    as the instants do and that its own strftime() can write in a trigger.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Hand *value* to the driver in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError(f"an instant needs a time zone: {value!r}")
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the database's *value* its zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The registry of all tables; every constraint has a name, so that errors can be recognised."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 (read by SQLAlchemy at class creation)
+        # SQLite numbers rows by itself in a column that says INTEGER, and only there.
+        int: BigInteger().with_variant(Integer, "sqlite"),
+        str: Text,
+        datetime: Instant,
+    }
+
+
+class TransactionId(FunctionElement[int]):
+    """The id of the running transaction on PostgreSQL, 0 on SQLite."""
+
+    inherit_cache = True
+
+
+@compiles(TransactionId, "sqlite")
+def _on_sqlite(_element: TransactionId, _compiler: SQLCompiler, **_: Any) -> str:
+    return "0"
+
+
+@compiles(TransactionId, "postgresql")
+def _on_postgresql(_element: TransactionId, _compiler: SQLCompiler, **_: Any) -> str:
+    return "(pg_current_xact_id()::text::bigint)"
+
+
+def _one_of(column: str, values: Any) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class StudioRow(Base):
+    """The installation: one row.
+
+    created_at      when `jobfs init` first ran
+    ingest_paused   workers claim no task while true
+    """
+
+    __tablename__ = "studio"
+    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime]
+    ingest_paused: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class AccountRow(Base):
+    """Somebody who can log in over SFTP.
+
+    id             also the uid: 20000 + id (see `jobfs.domain.accounts`); at most 20 bits, since it is
+                   part of every inode number
+    name           the login name; unique among accounts that are not removed
+    password_hash  crypt(3) yescrypt; NULL: only keys log in
+    all_jobs       every job is granted with the right `edit`, whatever `job_grant` says
+    enabled        false: no login; running connections are ended
+    removed_at     the account is gone; its row stays, for the uploads it made
+    """
+
+    __tablename__ = "account"
+    __table_args__ = (
+        CheckConstraint(f"id BETWEEN 1 AND {MAX_ACCOUNT}", name="id_fits_inode"),
+        Index("uq_account_name", "name", unique=True, sqlite_where=text("removed_at IS NULL"),
+              postgresql_where=text("removed_at IS NULL")),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    password_hash: Mapped[str | None]
+    all_jobs: Mapped[bool] = mapped_column(server_default=text("false"))
+    enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class AccountKeyRow(Base):
+    """A public key that logs an account in.
+
+    key          as in an authorized_keys file: type and base64, without options
+    fingerprint  "SHA256:..." as ssh-keygen -l prints it
+    comment      the rest of the line
+    """
+
+    __tablename__ = "account_key"
+    __table_args__ = (
+        UniqueConstraint("account_id", "fingerprint"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    key: Mapped[str]
+    fingerprint: Mapped[str]
+    comment: Mapped[str]
+    added_at: Mapped[datetime]
+
+
+class JobRow(Base):
+    """A photo assignment; a directory while its status is `planned`.
+
+    name      the directory's name: `jobfs.domain.names.job_name`; the checks here are what SQL can say
+              of that rule, so that a plain UPDATE cannot make a name that no directory can have
+    name_key  NFC and case-folded: unique, so that no two jobs differ in case only
+    title     for people; may be empty
+    status    `jobfs.domain.jobs.JobStatus`
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        _one_of("status", JobStatus),
+        CheckConstraint(
+            "length(name) BETWEEN 1 AND 120 AND replace(name, '/', '') = name"
+            " AND substr(name, 1, 1) NOT IN ('.', '_', ' ')"
+            " AND substr(name, length(name), 1) NOT IN ('.', ' ')",
+            name="name",
+        ),
+        UniqueConstraint("name"),
+        UniqueConstraint("name_key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    name_key: Mapped[str]
+    title: Mapped[str] = mapped_column(server_default=text("''"))
+    status: Mapped[str] = mapped_column(server_default=JobStatus.PLANNED.value)
+    created_at: Mapped[datetime]
+
+
+class GrantRow(Base):
+    """What an account may do in a job (the table's name avoids SQL's word `grant`).
+
+    access  `jobfs.domain.jobs.Right`
+    """
+
+    __tablename__ = "job_grant"
+    __table_args__ = (_one_of("access", Right),)
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True, index=True)
+    access: Mapped[str]
+
+
+class EntryRow(Base):
+    """A name in a directory of a job, and the file or directory it names.
+
+    id          the row part of the inode number, at most 40 bits
+    parent_id   the directory it stands in; NULL for the job's own directory, which a trigger makes with
+                the job and whose name is the job's
+    name        as sent; ''  for the job's own directory
+    name_key    NFC of the name: unique in the directory among entries that are not removed
+    directory   else a file
+    created_by  the account that made it; NULL if none did
+    mtime_ns    as the client set it, else the last write; for directories the last change of a name
+    removed_at  in the trash since; parent_id and name then say where it stood
+    removed_by  the account that removed or replaced it
+    """
+
+    __tablename__ = "entry"
+    __table_args__ = (
+        CheckConstraint(f"id BETWEEN 1 AND {MAX_ROW}", name="id_fits_inode"),
+        Index("uq_entry_parent_id_name_key", "parent_id", "name_key", unique=True,
+              sqlite_where=text("removed_at IS NULL"),
+              postgresql_where=text("removed_at IS NULL")),
+        Index("uq_entry_job_root", "job_id", unique=True,
+              sqlite_where=text("parent_id IS NULL"), postgresql_where=text("parent_id IS NULL")),
+        Index("ix_entry_directories", "parent_id",
+              sqlite_where=text("directory AND removed_at IS NULL"),
+              postgresql_where=text("directory AND removed_at IS NULL")),
+        Index("ix_entry_listing", "parent_id", "id", sqlite_where=text("removed_at IS NULL"),
+              postgresql_where=text("removed_at IS NULL")),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), index=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("entry.id"))
+    name: Mapped[str]
+    name_key: Mapped[str]
+    directory: Mapped[bool]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    mtime_ns: Mapped[int]
+    ctime_ns: Mapped[int]
+    atime_ns: Mapped[int]
+    removed_at: Mapped[datetime | None]
+    removed_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+
+class BlobRow(Base):
+    """Bytes in the store. Once an upload of it is received they never change.
+
+    key     the store's name for it: 32 random hexadecimal digits. Not the id: after a power cut the row
+            of a create may be gone while its file is still there
+    size    bytes as of the last judgement
+    sha256  hexadecimal; NULL until ingest has read the bytes back
+    """
+
+    __tablename__ = "blob"
+    __table_args__ = (UniqueConstraint("key"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    size: Mapped[int] = mapped_column(server_default=text("0"))
+    sha256: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class UploadRow(Base):
+    """One sending of one file's content: a version of an entry.
+
+    current     the version that the entry shows; one per file
+    base_id     the received version a rewrite began with; NULL for an upload from nothing
+    account_id  who sends it; NULL if an administrator without an account did
+    state       `jobfs.domain.uploads.UploadState`
+    format      "JPEG", ...; NULL until judged, or when the content is no image
+    reason      why it is not (yet) a photo, in words for a photographer; NULL when there is nothing to say
+    advice      what to do about it; NULL with reason
+    role_id     the mount that is writing it; not NULL exactly while the state is `receiving`
+    late        it was finished after its job had left `planned`
+    judged_at   NULL until its first close
+    """
+
+    __tablename__ = "upload"
+    __table_args__ = (
+        _one_of("state", UploadState),
+        CheckConstraint("(state = 'receiving') = (role_id IS NOT NULL)", name="writer"),
+        Index("uq_upload_current", "entry_id", unique=True, sqlite_where=text("current"),
+              postgresql_where=text("current")),
+        Index("ix_upload_receiving", "role_id", sqlite_where=text("role_id IS NOT NULL"),
+              postgresql_where=text("role_id IS NOT NULL")),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entry.id"), index=True)
+    blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"), index=True)
+    base_id: Mapped[int | None] = mapped_column(ForeignKey("upload.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    current: Mapped[bool]
+    state: Mapped[str]
+    size: Mapped[int] = mapped_column(server_default=text("0"))
+    format: Mapped[str | None]
+    reason: Mapped[str | None]
+    advice: Mapped[str | None]
+    role_id: Mapped[int | None] = mapped_column(ForeignKey("role.id"))
+    late: Mapped[bool] = mapped_column(server_default=text("false"))
+    started_at: Mapped[datetime]
+    judged_at: Mapped[datetime | None]
+
+
+class PhotoRow(Base):
+    """An image accepted into an album; which album and section follows from the entry's path.
+
+    entry_id           where it stands, or stood
+    upload_id          the version its renditions show
+    current            false: another photo has taken its name (both were wanted)
+    width, height      pixels, as seen, so after the orientation was applied
+    taken              wall-clock time of the camera, "YYYY-MM-DDTHH:MM:SS"; NULL if unknown
+    taken_subsecond    the digits behind the second, as the camera wrote them
+    taken_offset       "+HH:MM"; NULL: the camera did not say, so `taken` is wall-clock time only
+    """
+
+    __tablename__ = "photo"
+    __table_args__ = (UniqueConstraint("upload_id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entry.id"), index=True)
+    upload_id: Mapped[int] = mapped_column(ForeignKey("upload.id"))
+    current: Mapped[bool] = mapped_column(server_default=text("true"))
+    width: Mapped[int]
+    height: Mapped[int]
+    taken: Mapped[str | None]
+    taken_subsecond: Mapped[str | None]
+    taken_offset: Mapped[str | None]
+    make: Mapped[str | None]
+    model: Mapped[str | None]
+    serial: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class RenditionRow(Base):
+    """An image made from a photo; can be made again at any time.
+
+    key   the store's name for it, fresh each time it is made
+    size  bytes
+    """
+
+    __tablename__ = "rendition"
+    __table_args__ = (UniqueConstraint("photo_id", "name"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photo.id"))
+    name: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    size: Mapped[int]
+    key: Mapped[str]
+
+
+class TaskRow(Base):
+    """Work to be done on an upload; the row goes when the work is done.
+
+    not_before     not to be claimed earlier
+    attempts       claims so far
+    claim_token    of the worker that has it; NULL: free. A result is recorded only with the token
+    claimed_until  the lease; past it the task is free again, whoever had it
+    claimed_by     host and process id, for people
+    failed_at      given up: `error` says why; `jobfs queue retry` frees it
+    """
+
+    __tablename__ = "task"
+    __table_args__ = (
+        UniqueConstraint("upload_id"),
+        Index("ix_task_free", "not_before", "id", sqlite_where=text("failed_at IS NULL"),
+              postgresql_where=text("failed_at IS NULL")),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    upload_id: Mapped[int] = mapped_column(ForeignKey("upload.id"))
+    not_before: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    claim_token: Mapped[str | None]
+    claimed_until: Mapped[datetime | None]
+    claimed_by: Mapped[str | None]
+    failed_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class EventRow(Base):
+    """One line of what happened, appended in the transaction that made it happen.
+
+    xid   PostgreSQL: the transaction's id, since ids are handed out before transactions commit and
+          "everything above the last id" would lose events; SQLite has one writer: 0
+    kind  see `jobfs.domain.events`
+    data  a JSON object of further facts; NULL: none
+
+    The ids name rows of other tables but are no foreign keys: an event outlives what it speaks of.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_feed", "xid", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    xid: Mapped[int] = mapped_column(server_default=TransactionId())
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    account_id: Mapped[int | None]
+    job_id: Mapped[int | None]
+    entry_id: Mapped[int | None]
+    upload_id: Mapped[int | None]
+    photo_id: Mapped[int | None]
+    data: Mapped[str | None]
+
+
+class RoleRow(Base):
+    """A process of jobfs that is, or was, at work.
+
+    kind             mount, login or worker
+    host             the machine and its boot, see `jobfs.processes`
+    pid, start_tick  the process, as /proc/PID/stat tells it (field 22)
+    ready_at         NULL while it is starting
+    seen_at          its last sign of life, every few seconds
+    taken_xid, taken_id   the position in the event feed up to which it has acted
+    """
+
+    __tablename__ = "role"
+    __table_args__ = (_one_of("kind", ("mount", "login", "worker")), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int]
+    start_tick: Mapped[int]
+    started_at: Mapped[datetime]
+    ready_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime]
+    taken_xid: Mapped[int] = mapped_column(server_default=text("0"))
+    taken_id: Mapped[int] = mapped_column(server_default=text("0"))

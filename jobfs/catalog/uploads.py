@@ -1,0 +1,187 @@
+"""Uploads and their blobs: the versions of a file."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+
+from jobfs.catalog import feed
+from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, JobRow, UploadRow
+from jobfs.domain.events import EventKind
+from jobfs.domain.jobs import JobStatus
+from jobfs.domain.uploads import Change, UploadState, after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A version of a file: *blob_key* names its bytes in the store."""
+
+    id: int
+    entry_id: int
+    job_id: int
+    name: str
+    blob_id: int
+    blob_key: str
+    base_id: int | None
+    current: bool
+    removed: bool
+    state: UploadState
+    size: int
+
+
+def get(connection: Connection, upload_id: int, *, lock: bool = False) -> Upload:
+    """Return an upload; *lock* keeps other transactions from changing it until the end of this one."""
+    query = _uploads().where(UploadRow.id == upload_id)
+    if lock:
+        query = query.with_for_update(of=UploadRow)
+    return _upload(connection.execute(query).one())
+
+
+def current(connection: Connection, entry_id: int) -> Upload | None:
+    """Return the version that a file shows; None for a directory."""
+    query = _uploads().where(UploadRow.entry_id == entry_id, UploadRow.current)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _upload(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What people may ask about the version a file shows; *number* counts the file's versions."""
+
+    state: str
+    sha256: str | None
+    reason: str | None
+    account: str | None
+    number: int
+
+
+def details(connection: Connection, entry_id: int) -> Details:
+    """Return the particulars of the version that a file shows."""
+    versions = select(func.count()).where(UploadRow.entry_id == entry_id).scalar_subquery()
+    query = (
+        select(UploadRow.state, BlobRow.sha256, UploadRow.reason, AccountRow.name, versions)
+        .join(BlobRow, BlobRow.id == UploadRow.blob_id)
+        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
+        .where(UploadRow.entry_id == entry_id, UploadRow.current)
+    )
+    state, sha256, reason, account, number = connection.execute(query).one()
+    return Details(state=state, sha256=sha256, reason=reason, account=account, number=number)
+
+
+def is_planned(connection: Connection, upload: Upload) -> bool:
+    """Whether the upload's job is planned at this moment."""
+    query = select(JobRow.status).where(JobRow.id == upload.job_id)
+    return connection.execute(query).scalar_one() == JobStatus.PLANNED.value
+
+
+def receiving(connection: Connection, role_id: int) -> list[Upload]:
+    """Return the uploads that a mount was writing."""
+    query = _uploads().where(UploadRow.role_id == role_id)
+    return [_upload(row) for row in connection.execute(query)]
+
+
+def begin(
+    connection: Connection,
+    *,
+    entry_id: int,
+    job_id: int,
+    account_id: int | None,
+    role_id: int,
+    blob_key: str,
+    base_id: int | None = None,
+    size: int = 0,
+    now: datetime,
+) -> int:
+    """Start a version that the entry shows from now on; returns its id."""
+    blob = insert(BlobRow).values(key=blob_key, size=size, created_at=now).returning(BlobRow.id)
+    blob_id = connection.execute(blob).scalar_one()
+    upload = insert(UploadRow).values(
+        entry_id=entry_id, blob_id=blob_id, base_id=base_id, account_id=account_id, current=True,
+        state=UploadState.RECEIVING.value, role_id=role_id, size=size, started_at=now,
+    )  # fmt: skip
+    upload_id = connection.execute(upload.returning(UploadRow.id)).scalar_one()
+    feed.append(
+        connection, EventKind.UPLOAD_STARTED,
+        account_id=account_id, job_id=job_id, entry_id=entry_id, upload_id=upload_id,
+    )  # fmt: skip
+    return upload_id
+
+
+def reopen(connection: Connection, upload_id: int, *, role_id: int) -> None:
+    """Let a closed, unsealed upload be written again."""
+    state = after(_state(connection, upload_id), Change.REOPENED)
+    _set(connection, upload_id, state=state.value, role_id=role_id)
+
+
+def supersede(connection: Connection, upload: Upload) -> None:
+    """Take the entry's present version out of its place; an unfinished one is cut off."""
+    values: dict[str, Any] = {"current": False}
+    if upload.state is UploadState.RECEIVING:
+        values |= {"state": after(upload.state, Change.CUT_OFF).value, "role_id": None}
+    _set(connection, upload.id, **values)
+    feed.append(
+        connection, EventKind.UPLOAD_SUPERSEDED,
+        job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
+    )  # fmt: skip
+
+
+def show_again(connection: Connection, upload_id: int) -> None:
+    """Make a version the one its entry shows; the caller has taken the other away."""
+    _set(connection, upload_id, current=True)
+
+
+def change(
+    connection: Connection,
+    upload: Upload,
+    happened: Change,
+    *,
+    now: datetime,
+    account_id: int | None = None,
+    **values: Any,
+) -> UploadState:
+    """Apply what has happened to an upload; *values* are further columns (size, format, reason, ...).
+
+    The only place that changes a state, apart from reopen and supersede above.
+    Raises IllegalChangeError.
+    """
+    state = after(upload.state, happened)
+    _set(connection, upload.id, state=state.value, role_id=None, judged_at=now, **values)
+    if "size" in values:
+        sized = update(BlobRow).where(BlobRow.id == upload.blob_id).values(size=values["size"])
+        connection.execute(sized)
+    feed.append(
+        connection, EventKind.UPLOAD_JUDGED,
+        account_id=account_id, job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
+        data={"state": state.value},
+    )  # fmt: skip
+    return state
+
+
+def _state(connection: Connection, upload_id: int) -> UploadState:
+    query = select(UploadRow.state).where(UploadRow.id == upload_id)
+    return UploadState(connection.execute(query).scalar_one())
+
+
+def _set(connection: Connection, upload_id: int, **values: Any) -> None:
+    connection.execute(update(UploadRow).where(UploadRow.id == upload_id).values(**values))
+
+
+def _uploads() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.base_id,
+            UploadRow.current, UploadRow.state, UploadRow.size, BlobRow.key,
+            EntryRow.job_id, EntryRow.name, EntryRow.removed_at,
+        )
+        .join(BlobRow, BlobRow.id == UploadRow.blob_id)
+        .join(EntryRow, EntryRow.id == UploadRow.entry_id)
+    )  # fmt: skip
+
+
+def _upload(row: Row[Any]) -> Upload:
+    return Upload(
+        id=row.id, entry_id=row.entry_id, job_id=row.job_id, name=row.name, blob_id=row.blob_id,
+        blob_key=row.key, base_id=row.base_id, current=row.current,
+        removed=row.removed_at is not None, state=UploadState(row.state), size=row.size,
+    )  # fmt: skip

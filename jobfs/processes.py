@@ -1,0 +1,68 @@
+"""Which process is which: a pid alone may have been given to another since."""
+
+import socket
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+#: The task is on its way out. Source: PF_EXITING in include/linux/sched.h.
+_PF_EXITING = 0x4
+#: Places in /proc/PID/stat behind the command's closing parenthesis: proc(5) counts from 1, and the
+#: state, the first of them, is number 3.
+_STATE, _FLAGS, _START_TICK, _EXIT_CODE = 3 - 3, 9 - 3, 22 - 3, 52 - 3
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of this machine: *start_tick* is clock ticks since boot."""
+
+    pid: int
+    start_tick: int
+
+    def is_running(self) -> bool:
+        """Whether it is alive and not on its way out (dead, a zombie, exiting, or another by now).
+
+        The kernel sends FLUSH while the closing process waits for the answer, so this does not change
+        under the one who asks from there.
+        """
+        fields = self._own_stat()
+        return (
+            fields is not None
+            and fields[_STATE] not in {"Z", "X"}
+            and not int(fields[_FLAGS]) & _PF_EXITING
+        )
+
+    def is_ending_well(self) -> bool:
+        """Whether it is on its way out because it has called exit(0)."""
+        fields = self._own_stat()
+        return (
+            fields is not None
+            and bool(int(fields[_FLAGS]) & _PF_EXITING)
+            and int(fields[_EXIT_CODE]) == 0
+        )
+
+    def _own_stat(self) -> list[str] | None:
+        fields = _stat(self.pid)
+        same = fields is not None and int(fields[_START_TICK]) == self.start_tick
+        return fields if same else None
+
+
+def process(pid: int) -> Process | None:
+    """Return the process that has *pid* now; None if there is none, or none that can be seen."""
+    fields = _stat(pid)
+    return None if fields is None else Process(pid, int(fields[_START_TICK]))
+
+
+@cache
+def host() -> str:
+    """Return the name of this machine and of its boot: within it a Process means one process."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{socket.gethostname()} {boot}"
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    return line[line.rindex(")") + 2 :].split()
