@@ -1,0 +1,128 @@
+"""Build one role and run it. Reading this from top to bottom is reading the architecture."""
+
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from jobfs import database as door
+from jobfs import logs, processes
+from jobfs.blobs.store import BlobStore
+from jobfs.catalog import migrate, roles, studio
+from jobfs.catalog.engine import Catalog
+from jobfs.config import Config
+from jobfs.database import Database
+from jobfs.errors import JobfsError
+
+log = logging.getLogger(__name__)
+
+#: The kinds of roles, in the order in which `jobfs up` starts them.
+KINDS = ("mount", "login", "worker")
+
+
+class NotRootError(JobfsError):
+    """A role needs what only root may do; EPERM."""
+
+
+def initialise(config: Config) -> None:
+    """Make directories, schema and host keys; safe to repeat."""
+    from jobfs.login import hostkeys  # noqa: PLC0415
+
+    data = config.jobfs.data
+    data.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _store(config).prepare()
+    catalog = Catalog(config.database_url)
+    migrate.upgrade(catalog)
+    with catalog.writing() as connection:
+        studio.ensure(connection, now=datetime.now(UTC))
+    catalog.dispose()
+    hostkeys.ensure(data / "login" / "hostkeys")
+
+
+def run(kind: str, config: Config, *, supervised: bool = False) -> None:
+    """Run a role until a signal ends it, or, if *supervised*, until stdin does."""
+    logs.configure(config.jobfs.log_level, role=kind)
+    if os.geteuid() != 0:
+        raise NotRootError(f"`jobfs {kind}` must run as root: try sudo")
+    catalog = Catalog(config.database_url, durable=config.jobfs.durability == "power")
+    migrate.check(catalog)
+    trio.run(_live, kind, config, catalog, supervised)
+
+
+Serve = Callable[..., Awaitable[None]]
+
+
+async def _live(
+    kind: str,
+    config: Config,
+    catalog: Catalog,
+    supervised: bool,  # noqa: FBT001 (trio.run takes positional arguments only)
+) -> None:
+    """Enter the role, serve, and strike it at the end."""
+    database = Database(catalog)
+    async with door.bell(catalog) as bell, trio.open_nursery() as nursery:
+        nursery.start_soon(_end_at_signal, nursery.cancel_scope)
+        if supervised:
+            nursery.start_soon(_end_with_parent, nursery.cancel_scope)
+        process = processes.process(os.getpid())
+        assert process is not None
+        role_id = await database.write(roles.start, kind, process, now=datetime.now(UTC))
+        try:
+            serve = _serving(kind, config, database, bell)
+            await nursery.start(partial(serve, role_id=role_id))
+            await database.write(roles.ready, role_id, now=datetime.now(UTC))
+            log.info("ready")
+            nursery.start_soon(_show_life, database, role_id)
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True), suppress(JobfsError):
+                await database.write(roles.stop, role_id)
+
+
+def _serving(kind: str, config: Config, database: Database, bell: door.Bell) -> Serve:
+    """Return what a role does, with all that it needs. Only its own room is imported."""
+    store = _store(config)
+    if kind == "mount":
+        from jobfs.mount import role as mount  # noqa: PLC0415
+
+        return partial(mount.serve, database, bell, store, config.jobfs.mountpoint)
+    if kind == "login":
+        from jobfs.login import role as login  # noqa: PLC0415
+
+        return partial(login.serve, database, bell, _login_config(config))
+    from jobfs.ingest import role as ingest  # noqa: PLC0415
+
+    return partial(ingest.serve, database, bell, store, config)
+
+
+async def _end_at_signal(everything: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("ending: %s", signal.Signals(number).name)
+            everything.cancel()
+
+
+async def _end_with_parent(everything: trio.CancelScope) -> None:
+    """End when the supervisor does, however it died: it holds the other end of stdin."""
+    with trio.lowlevel.FdStream(os.dup(0)) as lifeline:
+        while await lifeline.receive_some():
+            pass
+    log.info("ending: the supervisor is gone")
+    everything.cancel()
+
+
+async def _show_life(database: Database, role_id: int) -> None:
+    while True:
+        await trio.sleep(roles.SIGN_OF_LIFE.total_seconds())
+        with suppress(JobfsError):
+            await database.write_lazily(roles.seen, role_id, now=datetime.now(UTC))
+
+
+def _store(config: Config) -> BlobStore:
+    return BlobStore(config.jobfs.data, durable=config.jobfs.durability == "power")

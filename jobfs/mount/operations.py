@@ -1,0 +1,340 @@
+"""The kernel's requests: each is translated, answered by the tree, and translated back.
+
+A handler decides nothing. What a directory holds and permits is decided in `tree/`; what stands
+behind a file handle, in `files.py`.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+
+import pyfuse3
+import trio
+from pyfuse3 import (
+    EntryAttributes,
+    FileHandleT,
+    FileInfo,
+    FileNameT,
+    FlagT,
+    InodeT,
+    ModeT,
+    ReaddirToken,
+    RequestContext,
+    SetattrFields,
+    StatvfsData,
+    XAttrNameT,
+)
+
+from jobfs.blobs.store import BlobStore
+from jobfs.database import Database
+from jobfs.mount.files import Opener, OpenFiles
+from jobfs.mount.replies import attributes, file_system, replies_errno
+from jobfs.tree import attributes as xattrs
+from jobfs.tree import changes, views
+from jobfs.tree.changes import Place
+from jobfs.tree.refusals import IntoItselfError, NameTakenError, OwnershipError
+from jobfs.tree.views import Node
+
+#: Entries fetched at once; the kernel asks for about twenty (4 KiB of them) at a time.
+_PAGE = 64
+#: Cookies of "." and "..": a listing that goes on behind them starts with the first entry.
+_DOT, _DOT_DOT = 1, 2
+#: What chown(2) passes for "leave it".
+_UNCHANGED = 2**32 - 1
+
+
+class JobOperations(pyfuse3.Operations):
+    """Jobs as directories, served to the kernel."""
+
+    # Handles by inode number alone (open_by_handle_at, NFS) would come without a walk down the path.
+    supports_dot_lookup = False
+    # It would acknowledge bytes that die with this process.
+    enable_writeback_cache = False
+
+    def __init__(self, database: Database, store: BlobStore, files: OpenFiles) -> None:
+        super().__init__()
+        self._database = database
+        self._store = store
+        self._files = files
+        self._directories: dict[int, int] = {}  # inode numbers by directory handle
+        self._numbers = count(1)
+
+    # -- names -----------------------------------------------------------------------------------
+
+    @replies_errno
+    async def lookup(
+        self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        """Find a name in a directory."""
+        return self._reply(await self._database.read(views.child, parent_inode, name))
+
+    @replies_errno
+    async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
+        """Return what is known of an inode."""
+        return self._reply(await self._node(inode))
+
+    @replies_errno
+    async def mkdir(
+        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext
+    ) -> EntryAttributes:
+        """Make a directory. Its mode is always 0755."""
+        return attributes(await self._database.write(changes.mkdir, parent_inode, name, now=_now()))
+
+    @replies_errno
+    async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
+        """Remove an empty directory."""
+        await self._database.write(changes.rmdir, parent_inode, name, now=_now())
+
+    @replies_errno
+    async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
+        """Remove a file."""
+        await self._database.write(changes.unlink, parent_inode, name, now=_now())
+
+    @replies_errno
+    async def rename(
+        self,
+        parent_inode_old: InodeT,
+        name_old: FileNameT,
+        parent_inode_new: InodeT,
+        name_new: FileNameT,
+        flags: FlagT,
+        ctx: RequestContext,
+    ) -> None:
+        """Move an entry, over what stands there unless RENAME_NOREPLACE forbids it."""
+        if flags & ~pyfuse3.RENAME_NOREPLACE:
+            raise IntoItselfError("two entries cannot change places")
+        await self._database.write(
+            changes.rename, self._store,
+            Place(parent_inode_old, name_old), Place(parent_inode_new, name_new),
+            replace=not flags & pyfuse3.RENAME_NOREPLACE, now=_now(),
+        )  # fmt: skip
+
+    @replies_errno
+    async def mknod(
+        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
+    ) -> EntryAttributes:
+        """Refuse: there are files and directories only."""
+        raise OwnershipError("jobfs has no devices, pipes or sockets")
+
+    @replies_errno
+    async def symlink(
+        self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        """Refuse: a link could lead out of the account's view."""
+        raise OwnershipError("jobfs has no symbolic links")
+
+    @replies_errno
+    async def link(
+        self, inode: InodeT, new_parent_inode: InodeT, new_name: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        """Refuse with EPERM: upon it, and ENOSYS, OpenSSH's RENAME falls back to rename(2)."""
+        raise OwnershipError("jobfs has no hard links")
+
+    # -- attributes ------------------------------------------------------------------------------
+
+    @replies_errno
+    async def setattr(
+        self,
+        inode: InodeT,
+        attr: EntryAttributes,
+        fields: SetattrFields,
+        fh: FileHandleT | None,
+        ctx: RequestContext,
+    ) -> EntryAttributes:
+        """Set size and times. Modes are taken and forgotten; owners may only stay who they are."""
+        node = await self._node(inode)
+        if fields.update_uid or fields.update_gid:
+            _require_same_owner(node, attr, fields)
+        if fields.update_size:
+            await self._truncate(inode, attr.st_size, fh, _opener(ctx))
+        await self._set_times(node, attr, fields)
+        return self._reply(await self._node(inode))
+
+    @replies_errno
+    async def getxattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> bytes:
+        """Return an extended attribute.
+
+        The kernel asks for security.capability before each first write: what is not ours is
+        refused without a look.
+        """
+        text = os.fsdecode(name)
+        if not text.startswith(xattrs.PREFIX):
+            raise xattrs.NoAttributeError(f"no attribute {text!r}")
+        return (await self._database.read(xattrs.value, inode, text)).encode()
+
+    @replies_errno
+    async def listxattr(self, inode: InodeT, ctx: RequestContext) -> Sequence[XAttrNameT]:
+        """Return the names of an inode's extended attributes."""
+        return [name.encode() for name in await self._database.read(xattrs.names, inode)]
+
+    @replies_errno
+    async def setxattr(
+        self, inode: InodeT, name: XAttrNameT, value: bytes, ctx: RequestContext
+    ) -> None:
+        """Refuse."""
+        raise xattrs.ReadOnlyAttributesError("extended attributes are read-only")
+
+    @replies_errno
+    async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:
+        """Refuse."""
+        raise xattrs.ReadOnlyAttributesError("extended attributes are read-only")
+
+    @replies_errno
+    async def statfs(self, ctx: RequestContext) -> StatvfsData:
+        """Return the room on the store's disk."""
+        space = await trio.to_thread.run_sync(self._store.space)
+        return file_system(
+            total=space.total, free=space.free, files=space.files, free_files=space.free_files
+        )
+
+    # -- directories -----------------------------------------------------------------------------
+
+    @replies_errno
+    async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
+        """Open a directory."""
+        await self._node(inode)
+        number = next(self._numbers)
+        self._directories[number] = inode
+        return number
+
+    @replies_errno
+    async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
+        """List a directory from a cookie on, until the kernel's buffer is full."""
+        directory = self._directories[fh]
+        if start_id < _DOT_DOT and not await self._list_dots(directory, start_id, token):
+            return
+        after = max(start_id - _DOT_DOT, 0)
+        while page := await self._database.read(
+            views.children, directory, after=after, limit=_PAGE
+        ):
+            for node, cookie in page:
+                name = node.name.encode()
+                reply = self._reply(node)
+                if not pyfuse3.readdir_reply(token, name, reply, cookie + _DOT_DOT):
+                    return
+                after = cookie
+
+    @replies_errno
+    async def releasedir(self, fh: FileHandleT) -> None:
+        """Close a directory."""
+        del self._directories[fh]
+
+    @replies_errno
+    async def fsyncdir(self, fh: FileHandleT, datasync: bool) -> None:  # noqa: FBT001 (the binding's)
+        """Nothing to do: every change of a name was durable when it was answered."""
+
+    # -- files -----------------------------------------------------------------------------------
+
+    @replies_errno
+    async def create(
+        self,
+        parent_inode: InodeT,
+        name: FileNameT,
+        mode: ModeT,
+        flags: FlagT,
+        ctx: RequestContext,
+    ) -> tuple[FileInfo, EntryAttributes]:
+        """Make a file and open it; somebody else may have made it since the kernel looked."""
+        try:
+            handle, node = await self._files.create(parent_inode, name, flags, _opener(ctx))
+        except NameTakenError:
+            if flags & os.O_EXCL:
+                raise
+            node = await self._database.read(views.child, parent_inode, name)
+            handle = await self._files.open(node.inode, flags, _opener(ctx))
+            node = await self._node(node.inode)
+        return _file_info(handle.number), self._reply(node)
+
+    @replies_errno
+    async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
+        """Open a file."""
+        return _file_info((await self._files.open(inode, flags, _opener(ctx))).number)
+
+    @replies_errno
+    async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
+        """Read."""
+        return await self._files.read(fh, off, size)
+
+    @replies_errno
+    async def write(self, fh: FileHandleT, off: int, buf: bytes) -> int:
+        """Write all of it, or fail: OpenSSH takes a short write for a failure anyway."""
+        return await self._files.write(fh, off, buf)
+
+    @replies_errno
+    async def fsync(self, fh: FileHandleT, datasync: bool) -> None:  # noqa: FBT001 (the binding's)
+        """Make the bytes durable."""
+        await self._files.fsync(fh)
+
+    @replies_errno
+    async def flush(self, fh: FileHandleT) -> None:
+        """Make durable and judge. The last chance to fail: close(2) waits for us."""
+        await self._files.flush(fh)
+
+    @replies_errno
+    async def release(self, fh: FileHandleT) -> None:
+        """Forget the handle; nobody hears an error."""
+        await self._files.release(fh)
+
+    # -- small parts -----------------------------------------------------------------------------
+
+    async def _node(self, inode: int) -> Node:
+        """Return an inode's node; of one that somebody has open, even if it is hidden or gone."""
+        query = views.open_node if self._files.is_open(inode) else views.node
+        return await self._database.read(query, inode)
+
+    def _reply(self, node: Node) -> EntryAttributes:
+        """Return attributes with the size and time of what is being written at this moment."""
+        live = self._files.live(node.upload_id)
+        if live is not None:
+            node = replace(node, size=live.size, mtime_ns=live.wrote_ns or node.mtime_ns)
+        return attributes(node)
+
+    async def _list_dots(self, directory: int, start: int, token: ReaddirToken) -> bool:
+        """List "." and ".."; false if the buffer was full."""
+        own = attributes(await self._node(directory))
+        above = attributes(await self._database.read(views.parent, directory))
+        dots = [(_DOT, b".", own), (_DOT_DOT, b"..", above)]
+        return all(
+            pyfuse3.readdir_reply(token, name, reply, cookie)
+            for cookie, name, reply in dots
+            if cookie > start
+        )
+
+    async def _truncate(self, inode: int, size: int, fh: int | None, opener: Opener) -> None:
+        if fh is not None:
+            await self._files.truncate(fh, size)
+        else:
+            await self._files.truncate_closed(inode, size, opener)
+
+    async def _set_times(self, node: Node, attr: EntryAttributes, fields: SetattrFields) -> None:
+        mtime_ns = attr.st_mtime_ns if fields.update_mtime else None
+        atime_ns = attr.st_atime_ns if fields.update_atime else None
+        await self._database.write(
+            changes.set_times, node.inode, mtime_ns=mtime_ns, atime_ns=atime_ns,
+            now=_now(), held=self._files.is_open(node.inode),
+        )  # fmt: skip
+        if mtime_ns is not None:
+            self._files.times_were_set(node.upload_id)
+
+
+def _now() -> changes.Moment:
+    return changes.moment(time.time_ns())
+
+
+def _opener(ctx: RequestContext) -> Opener:
+    return Opener.of(ctx.pid, ctx.uid)
+
+
+def _file_info(number: int) -> FileInfo:
+    """Say how a file is opened: around the page cache, which versions must not share."""
+    return FileInfo(fh=number, direct_io=True, keep_cache=False)
+
+
+def _require_same_owner(node: Node, attr: EntryAttributes, fields: SetattrFields) -> None:
+    stays = (not fields.update_uid or attr.st_uid in {node.uid, _UNCHANGED}) and (
+        not fields.update_gid or attr.st_gid in {node.gid, _UNCHANGED}
+    )
+    if not stays:
+        raise OwnershipError("a file belongs to the account that looks at it")

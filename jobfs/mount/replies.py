@@ -1,0 +1,89 @@
+"""What goes back to the kernel: errnos and attributes."""
+
+import errno
+import functools
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+import pyfuse3
+
+from jobfs.domain.names import LONGEST_ENTRY_NAME
+from jobfs.errors import JobfsError
+from jobfs.tree.views import Node
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_BLOCK = 512  # bytes; the unit of st_blocks, whatever the file system
+_PREFERRED_TRANSFER = 128 * 1024  # bytes; st_blksize, what cp and friends read and write at once
+
+
+def replies_errno(
+    handler: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Turn whatever a handler raises into an errno.
+
+    The only place that does: an exception that escaped would end the mount for everyone.
+    """
+
+    @functools.wraps(handler)
+    async def reply(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await handler(*args, **kwargs)
+        except pyfuse3.FUSEError:
+            raise
+        except JobfsError as refusal:
+            if refusal.errno == errno.EIO:
+                log.error("%s: %s", handler.__name__, refusal)  # noqa: TRY400 (no bug, no stack)
+            raise pyfuse3.FUSEError(refusal.errno) from refusal
+        except OSError as trouble:  # the store's disk: full, read-only, failing
+            log.warning("%s: %s", handler.__name__, trouble)
+            raise pyfuse3.FUSEError(trouble.errno or errno.EIO) from trouble
+        except Exception as bug:
+            log.exception("%s: replying EIO", handler.__name__)
+            raise pyfuse3.FUSEError(errno.EIO) from bug
+
+    return reply
+
+
+def attributes(node: Node) -> pyfuse3.EntryAttributes:
+    """Return a node as the kernel wants it.
+
+    The timeouts are 0: the kernel asks again each time, so that what any other process has changed
+    is seen at once, and a job that left `planned` is gone at once.
+    """
+    reply = pyfuse3.EntryAttributes()
+    reply.st_ino = node.inode
+    reply.generation = 0
+    reply.entry_timeout = 0
+    reply.attr_timeout = 0
+    reply.st_mode = node.mode
+    reply.st_nlink = node.links
+    reply.st_uid = node.uid
+    reply.st_gid = node.gid
+    reply.st_size = node.size
+    reply.st_blksize = _PREFERRED_TRANSFER
+    reply.st_blocks = -(-node.size // _BLOCK)
+    reply.st_mtime_ns = node.mtime_ns
+    reply.st_ctime_ns = node.ctime_ns
+    reply.st_atime_ns = node.atime_ns
+    return reply
+
+
+def file_system(*, total: int, free: int, files: int, free_files: int) -> pyfuse3.StatvfsData:
+    """Return the answer to statfs; sizes in bytes. Zeros would make KIO refuse to upload."""
+    reply = pyfuse3.StatvfsData()
+    block = 4096
+    reply.f_bsize = block
+    reply.f_frsize = block
+    reply.f_blocks = total // block
+    reply.f_bfree = free // block
+    reply.f_bavail = free // block
+    reply.f_files = files
+    reply.f_ffree = free_files
+    reply.f_favail = free_files
+    reply.f_namemax = LONGEST_ENTRY_NAME
+    return reply

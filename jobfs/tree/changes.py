@@ -1,0 +1,225 @@
+"""What an account may change in the tree: names come, go and move; times are set.
+
+Each function is one transaction. It locks the jobs concerned first and looks second, so that a
+status change, a removal and a creation happen in one order.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from jobfs.blobs.store import BlobStore
+from jobfs.catalog import entries, uploads
+from jobfs.catalog.entries import Entry
+from jobfs.domain import inodes, names
+from jobfs.domain.inodes import Inode, Kind
+from jobfs.tree import versions
+from jobfs.tree.refusals import (
+    DirectoryError,
+    ForbiddenError,
+    IntoItselfError,
+    NameTakenError,
+    NoDirectoryError,
+    NoSuchEntryError,
+    NotEmptyError,
+)
+from jobfs.tree.views import Node, entry_node, require_directory, require_file, visible_entry
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, as an instant for the rows and in the kernel's nanoseconds for the entries."""
+
+    at: datetime
+    ns: int
+
+
+class Place(NamedTuple):
+    """A name in a directory, as the kernel gives both."""
+
+    parent: int
+    name: bytes
+
+
+def moment(ns: int) -> Moment:
+    """Return the moment *ns* nanoseconds after 1970 began."""
+    return Moment(datetime.fromtimestamp(ns / 10**9, UTC), ns)
+
+
+def create(
+    connection: Connection,
+    parent: int,
+    raw_name: bytes,
+    *,
+    role_id: int,
+    blob_key: str,
+    now: Moment,
+) -> tuple[Node, uploads.Upload]:
+    """Make a file and start its first upload; raises NameTakenError if the name is there."""
+    account_id, directory, name = _place_for(connection, parent, raw_name)
+    _require_free(connection, account_id, directory, name)
+    entry_id = entries.add(
+        connection, job_id=directory.job_id, parent_id=directory.id, name=name,
+        directory=False, account_id=account_id, now_ns=now.ns,
+    )  # fmt: skip
+    upload_id = uploads.begin(
+        connection, entry_id=entry_id, job_id=directory.job_id, account_id=account_id,
+        role_id=role_id, blob_key=blob_key, now=now.at,
+    )  # fmt: skip
+    made = visible_entry(connection, Inode(Kind.ENTRY, account_id, entry_id))
+    return entry_node(made, account_id), uploads.get(connection, upload_id)
+
+
+def mkdir(connection: Connection, parent: int, raw_name: bytes, *, now: Moment) -> Node:
+    """Make a directory: an album, a section, or whatever the client likes."""
+    account_id, directory, name = _place_for(connection, parent, raw_name)
+    _require_free(connection, account_id, directory, name)
+    entry_id = entries.add(
+        connection, job_id=directory.job_id, parent_id=directory.id, name=name,
+        directory=True, account_id=account_id, now_ns=now.ns,
+    )  # fmt: skip
+    made = visible_entry(connection, Inode(Kind.ENTRY, account_id, entry_id))
+    return entry_node(made, account_id)
+
+
+def unlink(connection: Connection, parent: int, raw_name: bytes, *, now: Moment) -> None:
+    """Take a file out of its directory. Its bytes stay in the trash."""
+    account_id, entry = _changeable(connection, parent, raw_name)
+    require_file(entry)
+    entries.remove(connection, entry, account_id=account_id, now=now.at, now_ns=now.ns)
+
+
+def rmdir(connection: Connection, parent: int, raw_name: bytes, *, now: Moment) -> None:
+    """Take an empty directory out of its directory."""
+    account_id, entry = _changeable(connection, parent, raw_name)
+    require_directory(entry)
+    _require_empty(connection, entry)
+    entries.remove(connection, entry, account_id=account_id, now=now.at, now_ns=now.ns)
+
+
+def rename(
+    connection: Connection,
+    store: BlobStore,
+    old: Place,
+    new: Place,
+    *,
+    replace: bool,
+    now: Moment,
+) -> None:
+    """Move an entry; what stands at the new name goes to the trash if *replace* allows it.
+
+    A file that was sent under a temporary name is judged under its new one. The rename succeeds
+    whatever is found: the client has often removed its target by then.
+    """
+    _lock(connection, inodes.unpack(old.parent), inodes.unpack(new.parent))
+    account_id, entry = _changeable(connection, *old)
+    _, directory, name = _place_for(connection, *new)
+    there = entries.child(connection, account_id, directory.id, name)
+    if entry.directory and entries.stands_in(connection, directory.id, ancestor_id=entry.id):
+        raise IntoItselfError(f"{entry.name!r} cannot be moved into itself")
+    if there is not None and there.id != entry.id:
+        _replace(connection, entry, there, account_id, replace=replace, now=now)
+    entries.move(
+        connection, entry, parent=directory, name=name, account_id=account_id, now_ns=now.ns
+    )
+    versions.judge_again(connection, store, entry.id, now=now.at)
+
+
+def set_times(
+    connection: Connection,
+    number: int,
+    *,
+    mtime_ns: int | None,
+    atime_ns: int | None,
+    now: Moment,
+    held: bool,
+) -> None:
+    """Set the times of an entry; None leaves one as it is.
+
+    *held*: the caller has the file open, so neither its name nor its job need be there any more.
+    """
+    inode = inodes.unpack(number)
+    if inode.kind is not Kind.ENTRY:
+        raise ForbiddenError("the times of this directory are not the account's to set")
+    if not held:
+        entry = visible_entry(connection, inode)
+        _require_right_to_change(entry, inode.account)
+    entries.set_times(connection, inode.row, mtime_ns=mtime_ns, atime_ns=atime_ns, now_ns=now.ns)
+
+
+def _lock(connection: Connection, *places: Inode) -> None:
+    """Lock the jobs of directories, all at once; what is not in a job needs no lock."""
+    jobs = {
+        entry.job_id
+        for place in places
+        if place.kind is Kind.ENTRY
+        and (entry := entries.existing(connection, place.row)) is not None
+    }
+    entries.lock_jobs(connection, *jobs)
+
+
+def _place_for(connection: Connection, parent: int, raw_name: bytes) -> tuple[int, Entry, str]:
+    """Return (account, directory, name) for something new; raises ForbiddenError."""
+    place, name = inodes.unpack(parent), names.entry_name(raw_name)
+    directory = _directory(connection, place)
+    if not directory.access.may_create():
+        raise ForbiddenError(f"the job {directory.job_name!r} may only be read")
+    if directory.parent_id is None and names.is_reserved(name):
+        raise ForbiddenError(f"{name!r} is a name that jobfs keeps for itself")
+    return place.account, directory, name
+
+
+def _changeable(connection: Connection, parent: int, raw_name: bytes) -> tuple[int, Entry]:
+    """Return (account, entry) for something to be moved or removed; raises ForbiddenError."""
+    place, name = inodes.unpack(parent), names.entry_name(raw_name)
+    directory = _directory(connection, place)
+    entry = entries.child(connection, place.account, directory.id, name)
+    if entry is None:
+        raise NoSuchEntryError(f"nothing named {name!r} here")
+    _require_right_to_change(entry, place.account)
+    return place.account, entry
+
+
+def _directory(connection: Connection, place: Inode) -> Entry:
+    if place.kind is not Kind.ENTRY:
+        raise ForbiddenError("jobs are made and named by the studio, not in the folder tree")
+    _lock(connection, place)
+    return require_directory(visible_entry(connection, place))
+
+
+def _require_free(connection: Connection, account_id: int, directory: Entry, name: str) -> None:
+    if entries.child(connection, account_id, directory.id, name) is not None:
+        raise NameTakenError(f"{name!r} is there already")
+
+
+def _require_empty(connection: Connection, directory: Entry) -> None:
+    if not entries.is_empty(connection, directory.id):
+        raise NotEmptyError(f"{directory.name!r} is not empty")
+
+
+def _require_right_to_change(entry: Entry, account_id: int) -> None:
+    if not entry.access.may_change(own=entry.created_by == account_id):
+        raise ForbiddenError(f"{entry.name!r} may not be changed by this account")
+
+
+def _replace(
+    connection: Connection,
+    entry: Entry,
+    there: Entry,
+    account_id: int,
+    *,
+    replace: bool,
+    now: Moment,
+) -> None:
+    if not replace:
+        raise NameTakenError(f"{there.name!r} is there already")
+    _require_right_to_change(there, account_id)
+    if there.directory and not entry.directory:
+        raise DirectoryError(f"{there.name!r} is a directory")
+    if entry.directory and not there.directory:
+        raise NoDirectoryError(f"{there.name!r} is a file")
+    if there.directory:
+        _require_empty(connection, there)
+    entries.remove(connection, there, account_id=account_id, now=now.at, now_ns=now.ns)

@@ -1,0 +1,68 @@
+"""What the tree says no to, each with the errno that a client understands best."""
+
+import errno
+
+from jobfs.errors import JobfsError
+
+
+class NoSuchEntryError(JobfsError):
+    """A name or number that names nothing the account may see, or nothing any more.
+
+    ENOENT for what is hidden as well: a job that left `planned` is gone, not forbidden.
+    """
+
+    errno = errno.ENOENT
+
+
+class ForbiddenError(JobfsError):
+    """The account's right does not allow it, or the place is not theirs to change.
+
+    EACCES, which OpenSSH shows as "Permission denied".
+    """
+
+    errno = errno.EACCES
+
+
+class OwnershipError(JobfsError):
+    """Somebody asks to give a file to another owner. EPERM, as chown(2) says."""
+
+    errno = errno.EPERM
+
+
+class NameTakenError(JobfsError):
+    """The name is there already."""
+
+    errno = errno.EEXIST
+
+
+class NoDirectoryError(JobfsError):
+    """A directory was expected and a file stands there."""
+
+    errno = errno.ENOTDIR
+
+
+class DirectoryError(JobfsError):
+    """A file was expected and a directory stands there."""
+
+    errno = errno.EISDIR
+
+
+class NotEmptyError(JobfsError):
+    """A directory to be removed or replaced still holds something."""
+
+    errno = errno.ENOTEMPTY
+
+
+class IntoItselfError(JobfsError):
+    """A directory is to be moved below itself, or in a way that nobody supports (EXCHANGE)."""
+
+    errno = errno.EINVAL
+
+
+class DetachedError(JobfsError):
+    """A handle's version was replaced by a newer upload of the same name.
+
+    ESTALE: the client sees a failure and tries again, and nothing it sends spoils the newer one.
+    """
+
+    errno = errno.ESTALE

@@ -1,0 +1,199 @@
+"""Jobs as directories: what an account finds under a name or a number.
+
+    /                     the mount's root; names are accounts, and only root may list it
+    /ACCOUNT              the account's chroot; names are its planned, granted jobs
+    /ACCOUNT/JOB/...      entries, as sent
+
+Every function checks status and grant anew: a working directory, an open directory or a number the
+kernel remembers reaches them without a lookup.
+"""
+
+import stat
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from jobfs.catalog import entries
+from jobfs.domain import inodes
+from jobfs.domain.accounts import uid_of
+from jobfs.domain.inodes import Inode, Kind
+from jobfs.domain.names import entry_name
+from jobfs.tree.refusals import DirectoryError, NoDirectoryError, NoSuchEntryError
+
+#: The root's own names are walked through, never listed by accounts.
+_ROOT_MODE = stat.S_IFDIR | 0o711
+#: sshd takes a chroot that is root's and that nobody else may write to; others keep out.
+_ACCOUNT_MODE = stat.S_IFDIR | 0o750
+_DIRECTORY_MODE = stat.S_IFDIR | 0o755
+_FILE_MODE = stat.S_IFREG | 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A directory or file with its attributes, named as struct stat names them; times in ns."""
+
+    inode: int
+    name: str
+    mode: int
+    uid: int
+    gid: int
+    size: int = 0
+    links: int = 1
+    mtime_ns: int
+    ctime_ns: int
+    atime_ns: int
+    upload_id: int | None = None
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it has children instead of content."""
+        return stat.S_ISDIR(self.mode)
+
+
+class Listed(NamedTuple):
+    """A child as it is listed; *cookie* is where a listing goes on behind it."""
+
+    node: Node
+    cookie: int
+
+
+def node(connection: Connection, number: int) -> Node:
+    """Return what an inode number names."""
+    inode = inodes.unpack(number)
+    if inode.kind is Kind.ROOT:
+        return _root()
+    if inode.kind is Kind.ACCOUNT:
+        return _account_node(_account(connection, inode.account))
+    return entry_node(visible_entry(connection, inode), inode.account)
+
+
+def open_node(connection: Connection, number: int) -> Node:
+    """Return the attributes of a file that somebody has open, whatever has become of its name."""
+    inode = inodes.unpack(number)
+    entry = entries.existing(connection, inode.row)
+    if entry is None:
+        raise NoSuchEntryError(f"no entry {inode.row}")
+    return entry_node(entry, inode.account)
+
+
+def child(connection: Connection, parent: int, raw_name: bytes) -> Node:
+    """Return what the directory with number *parent* holds under a name."""
+    inode, name = inodes.unpack(parent), entry_name(raw_name)
+    if inode.kind is Kind.ROOT:
+        account = entries.account_named(connection, name)
+        if account is None:
+            raise NoSuchEntryError(f"no account {name!r}")
+        return _account_node(account)
+    if inode.kind is Kind.ACCOUNT:
+        entry = entries.job_directory(connection, inode.account, name)
+    else:
+        entry = entries.child(connection, inode.account, inode.row, name)
+    if entry is None:
+        raise NoSuchEntryError(f"nothing named {name!r} here")
+    return entry_node(entry, inode.account)
+
+
+def children(connection: Connection, directory: int, *, after: int, limit: int) -> list[Listed]:
+    """Return up to *limit* children of a directory, those behind the cookie *after*."""
+    inode = inodes.unpack(directory)
+    if inode.kind is Kind.ROOT:
+        accounts = entries.accounts(connection, after=after, limit=limit)
+        return [Listed(_account_node(account), account.id) for account in accounts]
+    if inode.kind is Kind.ACCOUNT:
+        found = entries.job_directories(connection, inode.account, after=after, limit=limit)
+    else:
+        require_directory(visible_entry(connection, inode))
+        found = entries.children(connection, inode.account, inode.row, after=after, limit=limit)
+    return [Listed(entry_node(entry, inode.account), entry.id) for entry in found]
+
+
+def parent(connection: Connection, directory: int) -> Node:
+    """Return the directory above one, for its `..`."""
+    inode = inodes.unpack(directory)
+    if inode.kind is not Kind.ENTRY:
+        return _root()
+    entry = visible_entry(connection, inode)
+    if entry.parent_id is None:
+        return _account_node(_account(connection, inode.account))
+    above = Inode(Kind.ENTRY, inode.account, entry.parent_id)
+    return entry_node(visible_entry(connection, above), inode.account)
+
+
+def visible_entry(connection: Connection, inode: Inode) -> entries.Entry:
+    """Return the entry behind an inode; raises NoSuchEntryError if the account may not see it."""
+    entry = entries.visible(connection, inode.account, inode.row)
+    if entry is None:
+        raise NoSuchEntryError(f"entry {inode.row} is not there for account {inode.account}")
+    return entry
+
+
+def require_directory(entry: entries.Entry) -> entries.Entry:
+    """Return *entry*, or raise NoDirectoryError."""
+    if not entry.directory:
+        raise NoDirectoryError(f"{entry.name!r} is a file")
+    return entry
+
+
+def require_file(entry: entries.Entry) -> entries.Entry:
+    """Return *entry*, or raise DirectoryError."""
+    if entry.directory:
+        raise DirectoryError(f"{entry.name!r} is a directory")
+    return entry
+
+
+def entry_node(entry: entries.Entry, account_id: int) -> Node:
+    """Return an entry as *account_id* sees it: as its owner, whoever sent it.
+
+    The kernel lets only owners set times and modes, and clients take a refusal for a failed upload.
+    """
+    uid = uid_of(account_id)
+    return Node(
+        inode=inodes.pack(Kind.ENTRY, account_id, entry.id),
+        name=entry.name if entry.parent_id is not None else entry.job_name,
+        mode=_DIRECTORY_MODE if entry.directory else _FILE_MODE,
+        uid=uid,
+        gid=uid,
+        size=entry.size,
+        links=_links(entry),
+        mtime_ns=entry.mtime_ns,
+        ctime_ns=entry.ctime_ns,
+        atime_ns=entry.atime_ns,
+        upload_id=entry.upload_id,
+    )
+
+
+def _links(entry: entries.Entry) -> int:
+    if entry.removed:
+        return 0
+    # A directory is named by its parent, by its own "." and by each subdirectory's "..".
+    return 2 + entry.subdirectories if entry.directory else 1
+
+
+def _account(connection: Connection, account_id: int) -> entries.Account:
+    account = entries.account(connection, account_id)
+    if account is None:
+        raise NoSuchEntryError(f"no account {account_id}")
+    return account
+
+
+def _account_node(account: entries.Account) -> Node:
+    made_ns = int(account.created_at.timestamp()) * 10**9
+    return Node(
+        inode=inodes.pack(Kind.ACCOUNT, account.id, account.id),
+        name=account.name,
+        mode=_ACCOUNT_MODE,
+        uid=0,
+        gid=uid_of(account.id),
+        links=2,
+        mtime_ns=made_ns,
+        ctime_ns=made_ns,
+        atime_ns=made_ns,
+    )
+
+
+def _root() -> Node:
+    return Node(
+        inode=inodes.ROOT_INODE, name="/", mode=_ROOT_MODE, uid=0, gid=0, links=2,
+        mtime_ns=0, ctime_ns=0, atime_ns=0,
+    )  # fmt: skip
