@@ -5,9 +5,9 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -20,10 +20,17 @@ from jobfs.config import Config
 from jobfs.database import Database
 from jobfs.errors import JobfsError
 
+if TYPE_CHECKING:
+    from jobfs.login.sshd import LoginConfig
+
 log = logging.getLogger(__name__)
 
 #: The kinds of roles, in the order in which `jobfs up` starts them.
 KINDS = ("mount", "login", "worker")
+
+
+#: How long uploads under way may go on when login is told to end.
+DRAIN = timedelta(seconds=30)
 
 
 class NotRootError(JobfsError):
@@ -42,7 +49,7 @@ def initialise(config: Config) -> None:
     with catalog.writing() as connection:
         studio.ensure(connection, now=datetime.now(UTC))
     catalog.dispose()
-    hostkeys.ensure(data / "login" / "hostkeys")
+    hostkeys.make(_login_config(config).hostkeys)
 
 
 def run(kind: str, config: Config, *, supervised: bool = False) -> None:
@@ -95,7 +102,7 @@ def _serving(kind: str, config: Config, database: Database, bell: door.Bell) -> 
     if kind == "login":
         from jobfs.login import role as login  # noqa: PLC0415
 
-        return partial(login.serve, database, bell, _login_config(config))
+        return partial(login.serve, database, bell, _login_config(config), drain=DRAIN)
     from jobfs.ingest import role as ingest  # noqa: PLC0415
 
     return partial(ingest.serve, database, bell, store, config)
@@ -110,7 +117,7 @@ async def _end_at_signal(everything: trio.CancelScope) -> None:
 
 async def _end_with_parent(everything: trio.CancelScope) -> None:
     """End when the supervisor does, however it died: it holds the other end of stdin."""
-    with trio.lowlevel.FdStream(os.dup(0)) as lifeline:
+    async with trio.lowlevel.FdStream(os.dup(0)) as lifeline:
         while await lifeline.receive_some():
             pass
     log.info("ending: the supervisor is gone")
@@ -122,6 +129,16 @@ async def _show_life(database: Database, role_id: int) -> None:
         await trio.sleep(roles.SIGN_OF_LIFE.total_seconds())
         with suppress(JobfsError):
             await database.write_lazily(roles.seen, role_id, now=datetime.now(UTC))
+
+
+def _login_config(config: Config) -> "LoginConfig":
+    from jobfs.login.sshd import LoginConfig  # noqa: PLC0415
+
+    return LoginConfig(
+        folder=config.jobfs.data / "login",
+        mountpoint=config.jobfs.mountpoint,
+        listen=config.sshd.listen,
+    )
 
 
 def _store(config: Config) -> BlobStore:

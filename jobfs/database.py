@@ -5,8 +5,9 @@ from its answer. A bell says "look"; what there is to see stands in the rows.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -84,9 +85,13 @@ class Database:
         """Tell the other roles to look, in a transaction of its own.
 
         A NOTIFY inside the change's transaction would hold a lock of the whole cluster through its
-        commit. SQLite needs no word: its readers watch the WAL file.
+        commit. SQLite needs no word: its readers watch the WAL file. The change is committed, so a
+        ring that is lost is no error.
         """
-        await trio.to_thread.run_sync(_insist, self._notify, limiter=self._writers)
+        try:
+            await trio.to_thread.run_sync(_insist, self._notify, limiter=self._writers)
+        except CatalogUnavailableError as error:
+            log.warning("cannot tell the other roles of a change: %s", error)
 
     def _notify(self) -> None:
         with self.catalog.writing(durable=False) as connection:
@@ -135,6 +140,10 @@ class Bell:
 
 #: Seconds between two looks of somebody whose bell did not ring: the price of a lost ring.
 NAP = 5.0
+#: Seconds between two looks for a commit after SQLite's log has changed: at first, and at the most.
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
+#: Seconds a commit may take to become visible after its last write into the log.
+LONGEST_COMMIT = 2.0
 
 
 @asynccontextmanager
@@ -151,20 +160,43 @@ async def bell(catalog: Catalog, *, nap: float = NAP) -> AsyncIterator[Bell]:
 async def _watch_wal(
     catalog: Catalog, rings: Bell, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Ring at every write into SQLite's write-ahead log, whoever wrote.
+    """Ring at every commit into SQLite's write-ahead log, whoever wrote.
 
+    The log changes before the commit can be seen: in between the writer waits for the disk. So a
+    change of the log says when to look, and SQLite's count of commits whether to ring.
     The folder is watched, not the file: SQLite deletes the log when its last connection closes.
     """
     assert catalog.file is not None
-    log_name = catalog.file.name + "-wal"
-    with inotify_simple.INotify(nonblocking=True) as inotify:
+    with (
+        inotify_simple.INotify(nonblocking=True) as inotify,
+        catalog.counting_commits() as count,
+    ):
         changes = inotify_simple.flags.MODIFY | inotify_simple.flags.CREATE
         inotify.add_watch(catalog.file.parent, changes)
+        seen = await trio.to_thread.run_sync(count)
         task_status.started()
-        while True:
+        async with aclosing(_looks(inotify, catalog.file.name + "-wal")) as looks:
+            async for _ in looks:
+                commits = await trio.to_thread.run_sync(count)
+                if commits != seen:
+                    seen = commits
+                    rings.ring()
+
+
+async def _looks(inotify: inotify_simple.INotify, log_name: str) -> AsyncGenerator[None, None]:
+    """Yield when a log may hold a new commit: at a change, and with growing pauses for a while."""
+    pause, quiet_at = math.inf, -math.inf
+    while True:
+        with trio.move_on_after(pause):
             await trio.lowlevel.wait_readable(inotify.fileno())
-            if any(change.name == log_name for change in inotify.read(timeout=0)):
-                rings.ring()
+        yield
+        await trio.sleep(FIRST_PAUSE)  # commits come in bursts
+        if any(change.name == log_name for change in inotify.read(timeout=0)):
+            pause, quiet_at = FIRST_PAUSE, trio.current_time() + LONGEST_COMMIT
+        elif trio.current_time() < quiet_at:
+            pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            pause = math.inf
 
 
 async def _listen(
@@ -210,22 +242,26 @@ async def _ring_at_notifications(connection: psycopg.Connection, rings: Bell) ->
 
 async def follow(
     database: Database, rings: Bell, position: feed.Position
-) -> AsyncIterator[tuple[feed.Position, list[feed.Event]]]:
+) -> AsyncGenerator[tuple[feed.Position, list[feed.Event]], None]:
     """Yield what happens after *position*, for ever: (the position behind a batch, the batch)."""
     while True:
-        events = await _read_patiently(database, position)
-        if not events:
+        events, held_back = await _read_patiently(database, position)
+        if events:
+            position = events[-1].position
+            yield position, events
+        elif held_back:
+            await trio.sleep(LONGEST_PAUSE)
+        else:
             await rings.wait()
-            continue
-        position = events[-1].position
-        yield position, events
 
 
-async def _read_patiently(database: Database, position: feed.Position) -> list[feed.Event]:
+async def _read_patiently(
+    database: Database, position: feed.Position
+) -> tuple[list[feed.Event], bool]:
     pause = 0.1  # seconds, doubled up to ten
     while True:
         try:
-            return await database.read(feed.after, position)
+            return await database.read(feed.look, position)
         except CatalogUnavailableError as error:
             log.warning("cannot read the event feed, trying again: %s", error)
             await trio.sleep(pause)

@@ -15,16 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import trio
-from sqlalchemy import Connection
 
 from jobfs import logs
 from jobfs.catalog import migrate, roles
-from jobfs.catalog.engine import Catalog
+from jobfs.catalog.engine import Catalog, Connection
 from jobfs.config import Config
 from jobfs.daemon import KINDS, NotRootError
-from jobfs.database import Database
+from jobfs.database import Database, bell
 from jobfs.errors import JobfsError
-from jobfs.login import namespace
+from jobfs.login import mounts
 from jobfs.mount import mountpoint
 
 log = logging.getLogger(__name__)
@@ -34,8 +33,8 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE, _GOOD_LIFE = 0.1, 10.0, 60.0
 #: Seconds a role gets to end: login drains for 30, then connections are ended.
 _LONGEST_END = 45.0
-#: Seconds between two looks at the roles' rows while one is awaited.
-_LOOK = 0.05
+#: Seconds between two looks at a role that is awaited, if no bell rings: it may have died.
+_NAP = 0.2
 
 
 class NotReadyError(JobfsError):
@@ -60,13 +59,14 @@ def wait(config: Config, timeout: float) -> None:
     trio.run(_wait, Database(catalog), timeout)
 
 
-async def _wait(database: Database, timeout: float) -> None:
+async def _wait(database: Database, seconds: float) -> None:
     missing = list(KINDS)
-    with trio.move_on_after(timeout):
-        while missing := await database.read(_missing):
-            await trio.sleep(_LOOK)
+    async with bell(database.catalog, nap=_NAP) as rings:
+        with trio.move_on_after(seconds):
+            while missing := await database.read(_missing):
+                await rings.wait()
     if missing:
-        raise NotReadyError(f"not ready after {timeout:g} s: {', '.join(missing)}")
+        raise NotReadyError(f"not ready after {seconds:g} s: {', '.join(missing)}")
 
 
 def _missing(connection: Connection) -> list[str]:
@@ -103,7 +103,7 @@ class _Supervisor:
     async def run(self) -> None:
         """Run all roles until a signal comes."""
         mountpoint.clear_dead_mount(self._config.jobfs.mountpoint)
-        shared = namespace.share_parent(self._config.jobfs.mountpoint)
+        shared = mounts.share_parent(self._config.jobfs.mountpoint)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_end_at_signal, nursery.cancel_scope)
@@ -111,8 +111,8 @@ class _Supervisor:
                 for _ in range(self._config.ingest.workers):
                     nursery.start_soon(self._keep, self._work)
         finally:
-            if shared is not None:
-                namespace.unshare_parent(shared)
+            if shared:
+                mounts.unshare_parent(self._config.jobfs.mountpoint)
 
     async def _keep(self, life: Callable[[], Awaitable[None]]) -> None:
         """Live again and again, with a pause that grows while lives are short."""
@@ -163,10 +163,11 @@ class _Supervisor:
 
     async def _ready(self, process: trio.Process) -> bool:
         """Wait until a role says that it is ready; false if it has died."""
-        while process.poll() is None:
-            if await self._database.read(_is_ready, process.pid):
-                return True
-            await trio.sleep(_LOOK)
+        async with bell(self._database.catalog, nap=_NAP) as rings:
+            while process.poll() is None:
+                if await self._database.read(_is_ready, process.pid):
+                    return True
+                await rings.wait()
         return False
 
 

@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,14 +75,17 @@ class BlobStore:
 
         The file system shares the bytes where it can (reflink).
         """
-        target = self.create(key)
-        with self.reading(of) as source:
+        with self.reading(of) as source, ExitStack() as undo:
+            target = self.create(key)
+            undo.callback(self.original(key).unlink)
+            undo.callback(os.close, target)
             remaining = os.fstat(source).st_size
             while remaining > 0:
                 copied = os.copy_file_range(source, target, remaining)
                 if copied == 0:
                     break
                 remaining -= copied
+            undo.pop_all()
         return target
 
     @contextmanager

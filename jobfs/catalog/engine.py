@@ -5,8 +5,9 @@ two never find out at commit that they read the same row; in this process they q
 writing connection, between processes for SQLite's lock.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from jobfs.errors import JobfsError
+
+# Connection is handed on to the rooms that import no SQLAlchemy.
+__all__ = ["Catalog", "CatalogUnavailableError", "Connection"]
 
 #: How long a writer waits for another process's transaction, in seconds.
 BUSY_TIMEOUT = 30
@@ -62,6 +66,22 @@ class Catalog:
                 if not self.is_sqlite and not to_disk:
                     connection.execute(text("SET LOCAL synchronous_commit = off"))
                 yield connection
+
+    @contextmanager
+    def counting_commits(self) -> Iterator[Callable[[], int]]:
+        """Give a function whose result changes when somebody has committed to the SQLite database."""
+        assert self.file is not None
+        with closing(
+            sqlite3.connect(
+                self.file, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+            )
+        ) as connection:
+
+            def count() -> int:
+                found: tuple[int] = connection.execute("PRAGMA data_version").fetchone()
+                return found[0]
+
+            yield count
 
     def dispose(self) -> None:
         """Close every idle connection."""

@@ -87,8 +87,11 @@ def children(
 
 
 def job_directory(connection: Connection, account_id: int, job_name: str) -> Entry | None:
-    """Return the directory of the job with this name."""
-    return _one(connection, _JOB_DIRECTORY, account=account_id, name=job_name)
+    """Return the directory of the job with this name, in any Unicode spelling of it."""
+    found = _one(connection, _JOB_DIRECTORY, account=account_id, name=entry_key(job_name))
+    if found is None and job_name != entry_key(job_name):  # plain SQL may have named it so
+        found = _one(connection, _JOB_DIRECTORY, account=account_id, name=job_name)
+    return found
 
 
 def job_directories(

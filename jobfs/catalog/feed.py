@@ -79,6 +79,15 @@ def after(connection: Connection, position: Position, *, limit: int = 1000) -> l
     return [_event(row) for row in connection.execute(query)]
 
 
+def look(connection: Connection, position: Position) -> tuple[list[Event], bool]:
+    """Return the next events, and whether there are none only because they are held back.
+
+    What holds them back is a transaction that runs; nobody rings when it ends without a change.
+    """
+    events = after(connection, position)
+    return events, not events and _is_held_back(connection, position)
+
+
 def end(connection: Connection) -> Position:
     """Return the position behind everything that can be read now."""
     query = (
@@ -95,6 +104,13 @@ def last_of_transaction(connection: Connection) -> Position:
     query = select(EventRow.xid, EventRow.id).order_by(EventRow.id.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     return START if row is None else Position(row.xid, row.id)
+
+
+def _is_held_back(connection: Connection, position: Position) -> bool:
+    if connection.dialect.name != "postgresql":
+        return False
+    later = tuple_(EventRow.xid, EventRow.id) > tuple_(position.xid, position.id)
+    return connection.execute(select(EventRow.id).where(later).limit(1)).first() is not None
 
 
 def _oldest_running() -> ColumnElement[int]:

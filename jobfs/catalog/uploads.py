@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 
 from jobfs.catalog import feed
 from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, JobRow, UploadRow
@@ -32,16 +32,18 @@ class Upload:
 
 def get(connection: Connection, upload_id: int, *, lock: bool = False) -> Upload:
     """Return an upload; *lock* keeps other transactions from changing it until the end of this one."""
-    query = _uploads().where(UploadRow.id == upload_id)
+    this = UploadRow.id == upload_id
     if lock:
-        query = query.with_for_update(of=UploadRow)
-    return _upload(connection.execute(query).one())
+        _lock(connection, this)
+    return _upload(connection.execute(_uploads().where(this)).one())
 
 
-def current(connection: Connection, entry_id: int) -> Upload | None:
-    """Return the version that a file shows; None for a directory."""
-    query = _uploads().where(UploadRow.entry_id == entry_id, UploadRow.current)
-    row = connection.execute(query).one_or_none()
+def current(connection: Connection, entry_id: int, *, lock: bool = False) -> Upload | None:
+    """Return the version that a file shows; None for a directory. *lock* as for `get`."""
+    this = (UploadRow.entry_id == entry_id) & UploadRow.current
+    if lock:
+        _lock(connection, this)
+    row = connection.execute(_uploads().where(this)).one_or_none()
     return None if row is None else _upload(row)
 
 
@@ -156,6 +158,16 @@ def change(
         data={"state": state.value},
     )  # fmt: skip
     return state
+
+
+def _lock(connection: Connection, this: ColumnElement[bool]) -> None:
+    """Lock an upload; the caller reads it in a statement of its own.
+
+    A statement that has waited for a lock shows the other tables, an entry's name, as they were before.
+    SQLite's writers are alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(UploadRow.id).where(this).with_for_update()).all()
 
 
 def _state(connection: Connection, upload_id: int) -> UploadState:

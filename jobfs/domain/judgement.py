@@ -40,7 +40,7 @@ _SEND_AGAIN = "Send the file again; most programs can resume it."
 
 def judge(name: str, evidence: Evidence) -> Verdict:
     """Judge the upload behind *name*. The order of the rules is product.md's, section 4."""
-    if names.is_temporary(name) or names.is_junk(name):
+    if names.is_temporary(name) or names.is_junk(name) or names.is_original_backup(name):
         return Verdict(change=Change.POSTPONED)
     if evidence.size == 0 and evidence.closed:
         return Verdict(change=Change.POSTPONED)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyfuse3
 import trio
-from sqlalchemy import Connection
 
 from jobfs import database as door
 from jobfs.blobs.store import BlobStore, LostBytesError
 from jobfs.catalog import feed, roles, uploads
+from jobfs.catalog.engine import Connection
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Bell, Database
 from jobfs.domain.events import EventKind

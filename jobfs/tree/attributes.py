@@ -2,9 +2,8 @@
 
 import errno
 
-from sqlalchemy import Connection
-
 from jobfs.catalog import entries, uploads
+from jobfs.catalog.engine import Connection
 from jobfs.catalog.entries import Entry
 from jobfs.domain import inodes
 from jobfs.domain.inodes import Inode, Kind

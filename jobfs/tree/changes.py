@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import entries, uploads
+from jobfs.catalog.engine import Connection
 from jobfs.catalog.entries import Entry
 from jobfs.domain import inodes, names
 from jobfs.domain.inodes import Inode, Kind
@@ -117,10 +116,13 @@ def rename(
     account_id, entry = _changeable(connection, *old)
     _, directory, name = _place_for(connection, *new)
     there = entries.child(connection, account_id, directory.id, name)
+    if there is not None and not replace:
+        raise NameTakenError(f"{there.name!r} is there already")
     if entry.directory and entries.stands_in(connection, directory.id, ancestor_id=entry.id):
         raise IntoItselfError(f"{entry.name!r} cannot be moved into itself")
     if there is not None and there.id != entry.id:
-        _replace(connection, entry, there, account_id, replace=replace, now=now)
+        _replace(connection, entry, there, account_id, now=now)
+    uploads.current(connection, entry.id, lock=True)  # before the entry, in the order of a close
     entries.move(
         connection, entry, parent=directory, name=name, account_id=account_id, now_ns=now.ns
     )
@@ -149,8 +151,8 @@ def set_times(
     entries.set_times(connection, inode.row, mtime_ns=mtime_ns, atime_ns=atime_ns, now_ns=now.ns)
 
 
-def _lock(connection: Connection, *places: Inode) -> None:
-    """Lock the jobs of directories, all at once; what is not in a job needs no lock."""
+def _lock(connection: Connection, *places: Inode) -> set[int]:
+    """Lock the jobs of directories, all at once, and return them; other places need no lock."""
     jobs = {
         entry.job_id
         for place in places
@@ -158,6 +160,7 @@ def _lock(connection: Connection, *places: Inode) -> None:
         and (entry := entries.existing(connection, place.row)) is not None
     }
     entries.lock_jobs(connection, *jobs)
+    return jobs
 
 
 def _place_for(connection: Connection, parent: int, raw_name: bytes) -> tuple[int, Entry, str]:
@@ -185,8 +188,11 @@ def _changeable(connection: Connection, parent: int, raw_name: bytes) -> tuple[i
 def _directory(connection: Connection, place: Inode) -> Entry:
     if place.kind is not Kind.ENTRY:
         raise ForbiddenError("jobs are made and named by the studio, not in the folder tree")
-    _lock(connection, place)
-    return require_directory(visible_entry(connection, place))
+    locked = _lock(connection, place)
+    directory = require_directory(visible_entry(connection, place))
+    if directory.job_id not in locked:  # it has moved to another job while we waited
+        return _directory(connection, place)
+    return directory
 
 
 def _require_free(connection: Connection, account_id: int, directory: Entry, name: str) -> None:
@@ -205,16 +211,8 @@ def _require_right_to_change(entry: Entry, account_id: int) -> None:
 
 
 def _replace(
-    connection: Connection,
-    entry: Entry,
-    there: Entry,
-    account_id: int,
-    *,
-    replace: bool,
-    now: Moment,
+    connection: Connection, entry: Entry, there: Entry, account_id: int, *, now: Moment
 ) -> None:
-    if not replace:
-        raise NameTakenError(f"{there.name!r} is there already")
     _require_right_to_change(there, account_id)
     if there.directory and not entry.directory:
         raise DirectoryError(f"{there.name!r} is a directory")

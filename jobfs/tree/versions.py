@@ -2,10 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import entries, tasks, uploads
+from jobfs.catalog.engine import Connection
 from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes
 from jobfs.domain.inodes import Kind
@@ -96,10 +95,11 @@ def settle(
     upload = uploads.get(connection, upload_id, lock=True)
     if upload.state is not UploadState.RECEIVING:
         return upload
-    if mtime_ns is not None:
-        entries.touch(connection, upload.entry_id, now_ns=mtime_ns)
     _apply(connection, upload, judge(upload.name, evidence), size=evidence.size, now=now)
-    return uploads.get(connection, upload_id)
+    settled = uploads.get(connection, upload_id)
+    if mtime_ns is not None and settled.current:
+        entries.touch(connection, upload.entry_id, now_ns=mtime_ns)
+    return settled
 
 
 def judge_again(connection: Connection, store: BlobStore, entry_id: int, *, now: datetime) -> None:
@@ -107,7 +107,7 @@ def judge_again(connection: Connection, store: BlobStore, entry_id: int, *, now:
 
     Reads some of the blob while the transaction is open: a few milliseconds at the most.
     """
-    upload = uploads.current(connection, entry_id)
+    upload = uploads.current(connection, entry_id, lock=True)
     if upload is None or upload.state is not UploadState.WAITING:
         return
     with store.reading(upload.blob_key) as descriptor:

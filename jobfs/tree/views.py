@@ -12,9 +12,8 @@ import stat
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from jobfs.catalog import entries
+from jobfs.catalog.engine import Connection
 from jobfs.domain import inodes
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.inodes import Inode, Kind

@@ -1,0 +1,100 @@
+"""The catalog for one command at a shell: opened, checked, and a sentence if that fails."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+
+from jobfs.catalog import migrate
+from jobfs.catalog.engine import Catalog, CatalogUnavailableError
+from jobfs.catalog.migrate import MissingSchemaError
+from jobfs.errors import JobfsError
+from jobfs.settings import redacted
+
+
+class BadDatabaseUrlError(JobfsError):
+    """The setting is no URL of a database; EINVAL. The message leaves it out: it holds a password."""
+
+    errno = errno.EINVAL
+
+
+def opened(url: str, *, durable: bool) -> Catalog:
+    """Open a database that `jobfs init` has made.
+
+    Raises MissingSchemaError, NewerSchemaError, BadDatabaseUrlError or CatalogUnavailableError.
+    """
+    with answering(url), ExitStack() as on_refusal:
+        catalog = Catalog(url, durable=durable, connections=2)
+        on_refusal.callback(catalog.dispose)
+        _refuse_missing(catalog)
+        migrate.check(catalog)
+        on_refusal.pop_all()
+    return catalog
+
+
+@contextmanager
+def answering(url: str) -> Iterator[None]:
+    """Turn a database that cannot be reached in the block into an error with a sentence.
+
+    Raises BadDatabaseUrlError, CatalogUnavailableError.
+    """
+    _refuse_malformed(url)
+    try:
+        yield
+    except DBAPIError as error:
+        is_connecting = error.statement is None  # also wrong options in the URL are found here
+        if is_connecting or isinstance(error, OperationalError | InterfaceError):
+            raise _unavailable(url, error) from error
+        raise
+
+
+@contextmanager
+def reading(catalog: Catalog) -> Iterator[Connection]:
+    """Give a connection to read with; raises CatalogUnavailableError."""
+    with answering(catalog.name), catalog.reading() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(catalog: Catalog) -> Iterator[Connection]:
+    """Give a connection whose changes are committed together, then tell every role to look.
+
+    The bell is rung behind the commit, for the reason that `jobfs.database` gives.
+    Raises CatalogUnavailableError.
+    """
+    with answering(catalog.name):
+        with catalog.writing() as connection:
+            yield connection
+        if not catalog.is_sqlite:
+            with catalog.writing(durable=False) as connection:
+                connection.exec_driver_sql("NOTIFY jobfs")
+
+
+def _refuse_malformed(url: str) -> None:
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
+        raise BadDatabaseUrlError("[jobfs] database is not the URL of a database") from error
+
+
+def _refuse_missing(catalog: Catalog) -> None:
+    """Refuse before SQLite makes an empty file where there is none."""
+    if catalog.file is None:
+        return
+    try:
+        catalog.file.stat()
+    except FileNotFoundError as error:
+        raise MissingSchemaError(
+            f"there is no database {catalog.file}: run `jobfs init`"
+        ) from error
+    except OSError as error:
+        raise CatalogUnavailableError(
+            f"the database {catalog.file} cannot be opened: {error.strerror}"
+        ) from error
+
+
+def _unavailable(url: str, error: DBAPIError) -> CatalogUnavailableError:
+    reason = " ".join(str(error.orig).split())  # libpq's messages have several lines
+    return CatalogUnavailableError(f"the database {redacted(url)} cannot be used: {reason}")

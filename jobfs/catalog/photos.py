@@ -1,0 +1,328 @@
+"""Photos: what ingest makes of uploads, and which photo a name shows.
+
+"Same name again" is decided here, in the transaction that records: the same bytes are the same photo,
+other bytes of the same capture a new version of it, another capture a photo of its own.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
+
+from jobfs.catalog import feed, tasks, uploads
+from jobfs.catalog.paths import Directories
+from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, PhotoRow, RenditionRow, UploadRow
+from jobfs.catalog.tasks import Task
+from jobfs.catalog.uploads import Upload
+from jobfs.domain.captures import Capture, same_capture
+from jobfs.domain.events import EventKind
+from jobfs.domain.exif import Shot
+from jobfs.domain.placement import place
+from jobfs.domain.uploads import Change, UploadState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """An image made from a photo: *size* in bytes, *key* is the store's name for it."""
+
+    name: str
+    width: int
+    height: int
+    size: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What ingest found in an upload: *width* and *height* are pixels as seen."""
+
+    sha256: str
+    width: int
+    height: int
+    shot: Shot
+    renditions: tuple[Rendition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What recording came to.
+
+    photo_id  the photo that shows the upload; None if there is none, because the upload is no longer
+              what its entry shows, or the claim was lost
+    unused    keys of renditions that no row names (any more): to be deleted after the commit
+    """
+
+    photo_id: int | None
+    unused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A photo as it is listed.
+
+    path      below its job, as sent; for one that is not current, its last
+    section   individuals or group
+    captured  ISO 8601; with an offset only if the camera told it
+    current   false: another photo has its name, or its file was removed
+    """
+
+    id: int
+    path: str
+    album: str
+    section: str
+    state: str
+    sha256: str | None
+    size: int
+    width: int
+    height: int
+    captured: str | None
+    renditions: tuple[Rendition, ...]
+    current: bool
+
+
+# --- recording ---
+
+
+def is_wanted(upload: Upload) -> bool:
+    """Whether ingest should still look at an upload: its entry is there and shows it."""
+    return upload.current and not upload.removed and upload.state in _WANTED
+
+
+_WANTED = (UploadState.RECEIVED, UploadState.INGESTED)
+
+
+def record(connection: Connection, task: Task, found: Ingested, *, now: datetime) -> Recorded:
+    """Make the upload of a claimed task a photo, or a version of one.
+
+    An upload that its entry no longer shows stays as it is: restoring it asks for ingest again.
+    """
+    upload = uploads.get(connection, task.upload_id, lock=True)
+    if not tasks.finish(connection, task) or not is_wanted(upload):
+        return Recorded(photo_id=None, unused=_unnamed(connection, found.renditions))
+    _note_sha256(connection, upload, found.sha256)
+    photo_id, unused = _shown_by(connection, upload, found, now=now)
+    if upload.state is UploadState.RECEIVED:
+        uploads.change(connection, upload, Change.INGESTED, now=now, reason=None, advice=None)
+    feed.append(
+        connection, EventKind.PHOTO_INGESTED,
+        job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id, photo_id=photo_id,
+    )  # fmt: skip
+    return Recorded(photo_id=photo_id, unused=unused)
+
+
+def refuse(
+    connection: Connection,
+    task: Task,
+    change: Change,
+    *,
+    sha256: str,
+    reason: str,
+    advice: str,
+    now: datetime,
+) -> bool:
+    """Note that an upload is no photo, and why; false if the claim was lost."""
+    upload = uploads.get(connection, task.upload_id, lock=True)
+    if not tasks.finish(connection, task):
+        return False
+    if is_wanted(upload) and upload.state is UploadState.RECEIVED:
+        _note_sha256(connection, upload, sha256)
+        uploads.change(connection, upload, change, now=now, reason=reason, advice=advice)
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A photo that has, or had, the name of an upload."""
+
+    id: int
+    current: bool
+    sha256: str | None
+    capture: Capture
+
+
+def _shown_by(
+    connection: Connection, upload: Upload, found: Ingested, *, now: datetime
+) -> tuple[int, tuple[str, ...]]:
+    """Let a photo show the upload; return its id, and the renditions that are of no more use."""
+    known = _of_this_name(connection, upload)
+    for photo in known:
+        if photo.sha256 == found.sha256:
+            _take_the_name(connection, upload, photo.id, known)
+            return photo.id, tuple(rendition.key for rendition in found.renditions)
+    for photo in known:
+        same = same_capture(photo.capture, found.shot.capture)
+        if same or (photo.current and same is None):
+            _take_the_name(connection, upload, photo.id, known, **_facts(found))
+            return photo.id, _replace_renditions(connection, photo.id, found.renditions)
+    _take_the_name(connection, upload, None, known)
+    photo_id = _add(connection, upload, found, now=now)
+    return photo_id, _replace_renditions(connection, photo_id, found.renditions)
+
+
+def _of_this_name(connection: Connection, upload: Upload) -> list[_Known]:
+    """Return the photos of the upload's entry, the current one first.
+
+    If it has none, those of removed entries of the same name in the same directory: unlink followed by
+    create is the same name again.
+    """
+    own = _known(connection, PhotoRow.entry_id == upload.entry_id)
+    if own:
+        return own
+    entry = select(EntryRow.parent_id, EntryRow.name_key).where(EntryRow.id == upload.entry_id)
+    parent_id, name_key = connection.execute(entry).one()
+    namesakes = select(EntryRow.id).where(
+        EntryRow.parent_id == parent_id, EntryRow.name_key == name_key,
+        EntryRow.removed_at.is_not(None),
+    )  # fmt: skip
+    return _known(connection, PhotoRow.entry_id.in_(namesakes))
+
+
+def _known(connection: Connection, which: ColumnElement[bool]) -> list[_Known]:
+    query = (
+        select(PhotoRow, BlobRow.sha256)
+        .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
+        .join(BlobRow, BlobRow.id == UploadRow.blob_id)
+        .where(which)
+        .order_by(PhotoRow.current.desc(), PhotoRow.id.desc())
+    )
+    return [
+        _Known(id=row.id, current=row.current, sha256=row.sha256, capture=_shot(row).capture)
+        for row in connection.execute(query)
+    ]
+
+
+def _take_the_name(
+    connection: Connection,
+    upload: Upload,
+    photo_id: int | None,
+    known: list[_Known],
+    **facts: Any,
+) -> None:
+    """Make one of the *known* photos the name's current one, or none of them."""
+    others = [photo.id for photo in known if photo.current and photo.id != photo_id]
+    if others:
+        stepped_back = update(PhotoRow).where(PhotoRow.id.in_(others)).values(current=False)
+        connection.execute(stepped_back)
+    if photo_id is not None:
+        shows = {"entry_id": upload.entry_id, "upload_id": upload.id, "current": True, **facts}
+        connection.execute(update(PhotoRow).where(PhotoRow.id == photo_id).values(**shows))
+
+
+def _add(connection: Connection, upload: Upload, found: Ingested, *, now: datetime) -> int:
+    photo = insert(PhotoRow).values(
+        entry_id=upload.entry_id, upload_id=upload.id, created_at=now, **_facts(found)
+    )
+    return connection.execute(photo.returning(PhotoRow.id)).scalar_one()
+
+
+def _facts(found: Ingested) -> dict[str, Any]:
+    shot = found.shot
+    return {
+        "width": found.width, "height": found.height, "taken": shot.taken,
+        "taken_subsecond": shot.subsecond, "taken_offset": shot.offset,
+        "make": shot.make, "model": shot.model, "serial": shot.serial,
+    }  # fmt: skip
+
+
+def _replace_renditions(
+    connection: Connection, photo_id: int, fresh: tuple[Rendition, ...]
+) -> tuple[str, ...]:
+    """Give a photo the *fresh* renditions; returns the keys of those it had."""
+    old = delete(RenditionRow).where(RenditionRow.photo_id == photo_id).returning(RenditionRow.key)
+    keys = tuple(connection.execute(old).scalars())
+    for rendition in fresh:
+        row = insert(RenditionRow).values(
+            photo_id=photo_id, name=rendition.name, width=rendition.width,
+            height=rendition.height, size=rendition.size, key=rendition.key,
+        )  # fmt: skip
+        connection.execute(row)
+    return keys
+
+
+def _unnamed(connection: Connection, renditions: tuple[Rendition, ...]) -> tuple[str, ...]:
+    """Return the keys that no row names.
+
+    A lost claim may have been lost to ourselves: the answer to the commit did not arrive, and the
+    transaction was tried again.
+    """
+    keys = [rendition.key for rendition in renditions]
+    named = set(
+        connection.execute(select(RenditionRow.key).where(RenditionRow.key.in_(keys))).scalars()
+    )
+    return tuple(key for key in keys if key not in named)
+
+
+def _note_sha256(connection: Connection, upload: Upload, sha256: str) -> None:
+    connection.execute(update(BlobRow).where(BlobRow.id == upload.blob_id).values(sha256=sha256))
+
+
+# --- listing ---
+
+
+def listing(connection: Connection, job_id: int, *, everything: bool = False) -> list[Photo]:
+    """Return a job's photos by path; with *everything* also those that are not current."""
+    directories = Directories(connection, [job_id])
+    renditions = _renditions(connection, job_id)
+    job = connection.execute(select(JobRow.name).where(JobRow.id == job_id)).scalar_one()
+    photos = [
+        _photo(row, directories.above(row.parent_id), job, renditions[row.id])
+        for row in _rows(connection, job_id, everything=everything)
+    ]
+    return sorted(photos, key=_by_path)
+
+
+def _rows(connection: Connection, job_id: int, *, everything: bool) -> list[Row[*tuple[Any, ...]]]:
+    query = (
+        select(
+            PhotoRow, EntryRow.parent_id, EntryRow.name, EntryRow.removed_at, UploadRow.state,
+            BlobRow.sha256, BlobRow.size,
+        )
+        .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
+        .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
+        .join(BlobRow, BlobRow.id == UploadRow.blob_id)
+        .where(EntryRow.job_id == job_id)
+    )  # fmt: skip
+    if not everything:
+        query = query.where(and_(PhotoRow.current, EntryRow.removed_at.is_(None)))
+    return list(connection.execute(query).all())
+
+
+def _renditions(connection: Connection, job_id: int) -> dict[int, list[Rendition]]:
+    query = (
+        select(RenditionRow)
+        .join(PhotoRow, PhotoRow.id == RenditionRow.photo_id)
+        .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
+        .where(EntryRow.job_id == job_id)
+        .order_by(RenditionRow.width * RenditionRow.height, RenditionRow.name)
+    )
+    of_photo: defaultdict[int, list[Rendition]] = defaultdict(list)
+    for row in connection.execute(query):
+        of_photo[row.photo_id].append(
+            Rendition(name=row.name, width=row.width, height=row.height, size=row.size, key=row.key)
+        )
+    return of_photo
+
+
+def _photo(
+    row: Row[*tuple[Any, ...]], above: tuple[str, ...], job: str, renditions: list[Rendition]
+) -> Photo:
+    placement = place(above, job)
+    return Photo(
+        id=row.id, path="/".join((*above, row.name)), album=placement.album,
+        section=placement.section.value, state=row.state, sha256=row.sha256, size=row.size,
+        width=row.width, height=row.height, captured=_shot(row).captured,
+        renditions=tuple(renditions), current=row.current and row.removed_at is None,
+    )  # fmt: skip
+
+
+def _by_path(photo: Photo) -> tuple[str, int]:
+    return photo.path, photo.id
+
+
+def _shot(row: Row[*tuple[Any, ...]]) -> Shot:
+    return Shot(
+        taken=row.taken, subsecond=row.taken_subsecond, offset=row.taken_offset,
+        make=row.make, model=row.model, serial=row.serial,
+    )  # fmt: skip

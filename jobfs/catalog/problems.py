@@ -1,0 +1,205 @@
+"""What went wrong, and what to do about it: files that are no photos, and photos in odd places."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from jobfs.catalog.paths import Directories
+from jobfs.catalog.schema import EntryRow, JobRow, PhotoRow, UploadRow
+from jobfs.domain.names import is_junk, is_original_backup, is_sidecar, is_temporary
+from jobfs.domain.placement import place
+from jobfs.domain.uploads import UploadState
+
+MISPLACED = "misplaced"  # a folder whose photos are in another album or section than it may seem
+COLLISION = "collision"  # another photo has taken the name of this one
+
+_CHUNK = 500  # ids in one statement; databases allow a few thousand parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One line of the list.
+
+    path    below the job, as sent; a folder's for `misplaced`
+    kind    the upload's state, `misplaced` or `collision`
+    text    what is wrong, in words for a photographer
+    advice  what to do about it
+    size    bytes that arrived; None for a folder
+    at      since when
+    """
+
+    job_id: int
+    job: str
+    path: str
+    kind: str
+    text: str
+    advice: str
+    size: int | None
+    at: datetime
+
+
+#: States that are problems, and what is said where the judgement left no words of its own.
+_WORDS = {
+    UploadState.INTERRUPTED: (
+        "The connection ended before the whole file had arrived.",
+        "Send the file again; a client that resumes goes on where it stopped.",
+    ),
+    UploadState.INCOMPLETE: (
+        "The end of the file is missing.",
+        "Send the file again. If it stays incomplete, the card itself holds no more.",
+    ),
+    UploadState.DAMAGED: (
+        "The file arrived as it was sent, but its picture cannot be decoded.",
+        "Open the file on your computer, and send another copy if it does not open there.",
+    ),
+    UploadState.UNSUPPORTED: (
+        "The file is not an image that jobfs knows; it is kept, and is no photo.",
+        "Send photos as JPEG or PNG.",
+    ),
+    UploadState.FAILED: (
+        "The file arrived whole, but jobfs could not make a photo of it.",
+        "Nothing needs to be sent again: the studio can retry it.",
+    ),
+}
+
+#: States of files that are photos, will be, or were meant to be.
+_PICTURES = (
+    UploadState.RECEIVED,
+    UploadState.INGESTED,
+    UploadState.INTERRUPTED,
+    UploadState.INCOMPLETE,
+    UploadState.DAMAGED,
+)
+
+
+def listing(connection: Connection, job_id: int | None = None) -> list[Problem]:
+    """Return every problem, or those of one job, by job and path."""
+    jobs = _jobs(connection, job_id)
+    directories = Directories(connection, jobs)
+    found = [
+        *_uploads(connection, directories, jobs, job_id),
+        *_misplaced(connection, directories, jobs, job_id),
+        *_collisions(connection, directories, jobs, job_id),
+    ]
+    return sorted(found, key=_by_job_and_path)
+
+
+def counts(connection: Connection, job_id: int | None = None) -> Mapping[int, int]:
+    """Return how many problems each job has that has any, by the job's id."""
+    return Counter(problem.job_id for problem in listing(connection, job_id))
+
+
+def _by_job_and_path(problem: Problem) -> tuple[str, str, str]:
+    return problem.job, problem.path, problem.kind
+
+
+def _jobs(connection: Connection, job_id: int | None) -> dict[int, str]:
+    """Return the names of the jobs in question by their ids."""
+    query = select(JobRow.id, JobRow.name)
+    if job_id is not None:
+        query = query.where(JobRow.id == job_id)
+    return dict(connection.execute(query).all())
+
+
+def _uploads(
+    connection: Connection, directories: Directories, jobs: Mapping[int, str], job_id: int | None
+) -> Iterator[Problem]:
+    """Yield the files that are no photos, but for those nobody expects to be."""
+    query = (
+        _present(
+            job_id, EntryRow.job_id, EntryRow.parent_id, EntryRow.name, UploadRow.state,
+            UploadRow.reason, UploadRow.advice, UploadRow.size, UploadRow.started_at,
+            UploadRow.judged_at,
+        )
+        .join(UploadRow, UploadRow.entry_id == EntryRow.id)
+        .where(UploadRow.current, UploadRow.state.in_(_WORDS))
+    )  # fmt: skip
+    for row in connection.execute(query):
+        path = (*directories.above(row.parent_id), row.name)
+        if _is_of_no_interest(path):
+            continue
+        text, advice = _WORDS[UploadState(row.state)]
+        yield Problem(
+            job_id=row.job_id, job=jobs[row.job_id], path="/".join(path), kind=row.state,
+            text=row.reason or text, advice=row.advice or advice, size=row.size,
+            at=row.judged_at or row.started_at,
+        )  # fmt: skip
+
+
+def _is_of_no_interest(path: tuple[str, ...]) -> bool:
+    return _is_set_aside(path) or is_sidecar(path[-1]) or is_original_backup(path[-1])
+
+
+def _is_set_aside(path: tuple[str, ...]) -> bool:
+    """Tell whether a system or a client made this, or a directory above it, for itself."""
+    return any(is_junk(name) or is_temporary(name) for name in path)
+
+
+def _misplaced(
+    connection: Connection, directories: Directories, jobs: Mapping[int, str], job_id: int | None
+) -> Iterator[Problem]:
+    """Yield the folders with pictures in them whose names say something else than they mean."""
+    query = _present(job_id, EntryRow.id, EntryRow.job_id).where(EntryRow.directory)
+    notes: dict[int, tuple[int, str]] = {}
+    for row in connection.execute(query):
+        path = directories.above(row.id)
+        note = None if _is_set_aside(path) else place(path, jobs[row.job_id]).note
+        if note is not None:
+            notes[row.id] = row.job_id, note
+    for folder, since in _with_pictures(connection, list(notes)):
+        job, note = notes[folder]
+        yield Problem(
+            job_id=job, job=jobs[job], path="/".join(directories.above(folder)), kind=MISPLACED,
+            text=note, advice="Rename or move the folder, if that is not meant.", size=None,
+            at=since,
+        )  # fmt: skip
+
+
+def _with_pictures(connection: Connection, folders: list[int]) -> Iterator[tuple[int, datetime]]:
+    """Yield those of the directories that hold pictures, with the time of the first one."""
+    for start in range(0, len(folders), _CHUNK):
+        query = (
+            select(EntryRow.parent_id, func.min(UploadRow.started_at))
+            .join(UploadRow, (UploadRow.entry_id == EntryRow.id) & UploadRow.current)
+            .where(
+                EntryRow.parent_id.in_(folders[start : start + _CHUNK]),
+                EntryRow.removed_at.is_(None), UploadRow.state.in_(_PICTURES),
+            )
+            .group_by(EntryRow.parent_id)
+        )  # fmt: skip
+        for folder, since in connection.execute(query):
+            assert folder is not None  # by the condition above
+            yield folder, since
+
+
+def _collisions(
+    connection: Connection, directories: Directories, jobs: Mapping[int, str], job_id: int | None
+) -> Iterator[Problem]:
+    """Yield the photos whose name another one has taken."""
+    query = (
+        _present(
+            job_id, EntryRow.job_id, EntryRow.parent_id, EntryRow.name, UploadRow.size,
+            PhotoRow.created_at,
+        )
+        .join(PhotoRow, PhotoRow.entry_id == EntryRow.id)
+        .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
+        .where(PhotoRow.current.is_(False))
+    )  # fmt: skip
+    for row in connection.execute(query):
+        yield Problem(
+            job_id=row.job_id, job=jobs[row.job_id], kind=COLLISION,
+            path="/".join((*directories.above(row.parent_id), row.name)),
+            text="Another photo was sent under this name; both are kept.",
+            advice="Nothing is lost. Send the earlier one under another name to see it again.",
+            size=row.size, at=row.created_at,
+        )  # fmt: skip
+
+
+def _present(job_id: int | None, *columns: Any) -> Select[*tuple[Any, ...]]:
+    """Select from the entries of one job, or of all, that are not removed."""
+    query = select(*columns).select_from(EntryRow).where(EntryRow.removed_at.is_(None))
+    return query if job_id is None else query.where(EntryRow.job_id == job_id)

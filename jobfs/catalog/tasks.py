@@ -1,0 +1,344 @@
+"""The work that uploads wait for, and who does it.
+
+A worker claims a task with a lease and a random token. When the lease has run out the task is free
+again, whoever had it; what a worker found is recorded only if the task still carries its token.
+Leases are reckoned by the database's own clock on PostgreSQL, because the clocks of several machines
+differ; on SQLite there is one machine, and *now* is its time.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Interval,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
+
+from jobfs.catalog import feed, roles, uploads
+from jobfs.catalog.paths import Directories
+from jobfs.catalog.schema import EntryRow, Instant, JobRow, StudioRow, TaskRow, UploadRow
+from jobfs.domain.events import EventKind
+from jobfs.domain.uploads import Change, UploadState
+from jobfs.errors import JobfsError
+
+_FREE = {"claim_token": None, "claimed_until": None, "claimed_by": None}
+
+
+class NoSuchTaskError(JobfsError):
+    """There is no task of that number; ENOENT would be a file's, so the plain EIO."""
+
+    def __init__(self, task_id: int) -> None:
+        super().__init__(f"there is no task {task_id}: it is done, or never was")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task that a worker has claimed; *attempts* counts this claim too."""
+
+    id: int
+    upload_id: int
+    token: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedTask:
+    """A task as people see it: *state* is waiting, working or failed, *path* begins with the job."""
+
+    id: int
+    upload_id: int
+    path: str
+    state: str
+    attempts: int
+    not_before: datetime
+    claimed_by: str | None
+    claimed_until: datetime | None
+    failed_at: datetime | None
+    error: str | None
+
+
+# --- from the mount ---
+
+
+def enqueue(connection: Connection, upload_id: int, *, not_before: datetime) -> None:
+    """Ask for an upload's ingest, not to begin earlier than *not_before*.
+
+    There is one task for an upload, however often it is asked for. One that waits gets the new time,
+    one that failed begins anew, one that a worker has is left alone.
+    """
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    task = insert(TaskRow).values(upload_id=upload_id, not_before=not_before)
+    anew = {
+        "not_before": task.excluded.not_before,
+        "attempts": case((TaskRow.failed_at.is_(None), TaskRow.attempts), else_=0),
+        "failed_at": None,
+        "error": None,
+    }
+    connection.execute(
+        task.on_conflict_do_update(
+            index_elements=[TaskRow.upload_id], set_=anew, where=TaskRow.claim_token.is_(None)
+        )
+    )
+
+
+def lift(connection: Connection, upload_id: int, *, now: datetime) -> None:
+    """Let an upload's waiting task begin at once."""
+    clock = _clock(connection, now)
+    connection.execute(
+        update(TaskRow)
+        .where(TaskRow.upload_id == upload_id, TaskRow.not_before > clock, _IS_WAITING)
+        .values(not_before=clock)
+    )
+
+
+# --- from the worker ---
+
+
+def claim(connection: Connection, *, worker: str, lease: timedelta, now: datetime) -> Task | None:
+    """Take the oldest task that may begin, for *lease*; None if there is none.
+
+    *worker* begins with the id of its role; what follows is for people.
+    Two workers never get the same row: PostgreSQL skips rows that another has locked, and SQLite,
+    which drops the lock clause, lets one writer in at a time (see engine.py).
+    """
+    clock = _clock(connection, now)
+    task_id = connection.execute(_due(clock).with_for_update(skip_locked=True, of=TaskRow)).scalar()
+    if task_id is None:
+        return None
+    claimed = (
+        update(TaskRow)
+        .where(TaskRow.id == task_id)
+        .values(
+            claim_token=secrets.token_hex(16), claimed_by=worker, attempts=TaskRow.attempts + 1,
+            claimed_until=_lease_end(connection, now, lease),
+        )
+        .returning(TaskRow.id, TaskRow.upload_id, TaskRow.claim_token, TaskRow.attempts)
+    )  # fmt: skip
+    row = connection.execute(claimed).one()
+    return Task(id=row.id, upload_id=row.upload_id, token=row.claim_token, attempts=row.attempts)
+
+
+def next_wakeup(connection: Connection, *, now: datetime) -> timedelta | None:
+    """Return how long until a task can be claimed unless something changes; None: for ever.
+
+    A duration and not an instant, since it is the database's clock that counts.
+    """
+    clock = _clock(connection, now)
+    if connection.execute(_due(clock)).scalar() is not None:
+        return timedelta(0)
+    opens = case((TaskRow.claim_token.is_(None), TaskRow.not_before), else_=TaskRow.claimed_until)
+    at, then = connection.execute(_may_begin(func.min(opens, type_=Instant), clock)).one()
+    return None if at is None else max(at - then, timedelta(0))
+
+
+def extend(connection: Connection, task: Task, *, lease: timedelta, now: datetime) -> bool:
+    """Keep a claim for another *lease*; false if it has been lost to another worker."""
+    until = _lease_end(connection, now, lease)
+    return _changed(connection, update(TaskRow).where(_is(task)).values(claimed_until=until))
+
+
+def finish(connection: Connection, task: Task) -> bool:
+    """Strike a task that is done; false if its claim has been lost, and nothing may be recorded."""
+    return _changed(connection, delete(TaskRow).where(_is(task)))
+
+
+def postpone(connection: Connection, task: Task, *, until: datetime, error: str) -> bool:
+    """Put a task back, to be tried again; false if its claim has been lost."""
+    back = update(TaskRow).where(_is(task)).values(not_before=until, error=error, **_FREE)
+    return _changed(connection, back)
+
+
+def give_up(
+    connection: Connection, task: Task, error: str, *, advice: str | None = None, now: datetime
+) -> bool:
+    """Note that an upload cannot be ingested, for the reason *error*; false if the claim is lost."""
+    upload = uploads.get(connection, task.upload_id, lock=True)
+    failed = update(TaskRow).where(_is(task)).values(failed_at=now, error=error, **_FREE)
+    if not _changed(connection, failed):
+        return False
+    if upload.state is UploadState.RECEIVED:
+        uploads.change(connection, upload, Change.GAVE_UP, now=now, reason=error, advice=advice)
+    feed.append(
+        connection, EventKind.TASK_FAILED, data={"task": task.id, "error": error},
+        job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
+    )  # fmt: skip
+    return True
+
+
+def dead_workers(connection: Connection, *, now: datetime) -> list[str]:
+    """Return the workers that have claims and run no more."""
+    query = select(TaskRow.claimed_by).where(TaskRow.claimed_by.is_not(None)).distinct()
+    claimants = [str(worker) for worker in connection.execute(query).scalars()]
+    alive = {str(role.id) for role in roles.known(connection, kind="worker") if role.is_alive(now)}
+    return [worker for worker in claimants if worker.partition(" ")[0] not in alive]
+
+
+def free_claims(connection: Connection, worker: str, *, tried: bool) -> int:
+    """Free what *worker* has claimed, because it ends or is dead; returns how many tasks those were.
+
+    *tried*: it may have died of one of them, so that the attempts count.
+    """
+    attempts = TaskRow.attempts if tried else TaskRow.attempts - 1
+    freed = update(TaskRow).where(TaskRow.claimed_by == worker)
+    return connection.execute(freed.values(attempts=attempts, **_FREE)).rowcount
+
+
+# --- from people ---
+
+
+def retry(connection: Connection, task_id: int, *, now: datetime) -> None:
+    """Let a task begin anew that failed, or at once if it waits. Raises NoSuchTaskError."""
+    row = connection.execute(select(TaskRow).where(TaskRow.id == task_id)).one_or_none()
+    if row is None:
+        raise NoSuchTaskError(task_id)
+    if row.claim_token is None:
+        _retry(connection, row, now=now)
+
+
+def retry_all(connection: Connection, *, now: datetime) -> int:
+    """Let every failed task begin anew; returns how many those are."""
+    failed = select(TaskRow).where(TaskRow.failed_at.is_not(None)).order_by(TaskRow.id)
+    rows = connection.execute(failed).all()
+    for row in rows:
+        _retry(connection, row, now=now)
+    return len(rows)
+
+
+def pause(connection: Connection) -> bool:
+    """Let workers begin no more tasks; false if they are paused already."""
+    return _set_paused(connection, EventKind.INGEST_PAUSED, paused=True)
+
+
+def resume(connection: Connection) -> bool:
+    """Let workers begin tasks again; false if they may already."""
+    return _set_paused(connection, EventKind.INGEST_RESUMED, paused=False)
+
+
+def is_paused(connection: Connection) -> bool:
+    """Whether workers begin no more tasks."""
+    return connection.execute(select(StudioRow.ingest_paused)).scalar() is True
+
+
+def listing(connection: Connection) -> list[QueuedTask]:
+    """Return every task there is, the oldest first."""
+    query = (
+        select(
+            TaskRow, EntryRow.job_id, JobRow.name.label("job"), EntryRow.parent_id, EntryRow.name
+        )
+        .join(UploadRow, UploadRow.id == TaskRow.upload_id)
+        .join(EntryRow, EntryRow.id == UploadRow.entry_id)
+        .join(JobRow, JobRow.id == EntryRow.job_id)
+        .order_by(TaskRow.id)
+    )
+    rows = connection.execute(query).all()
+    directories = Directories(connection, (row.job_id for row in rows))
+    return [_queued(row, directories) for row in rows]
+
+
+# --- what the statements above are made of ---
+
+#: Neither claimed nor given up.
+_IS_WAITING = and_(TaskRow.claim_token.is_(None), TaskRow.failed_at.is_(None))
+
+
+def _clock(connection: Connection, now: datetime) -> ColumnElement[datetime]:
+    """Return the time that counts: the server's where there is one."""
+    if connection.dialect.name == "postgresql":
+        return func.statement_timestamp(type_=Instant)
+    return literal(now, Instant)
+
+
+def _lease_end(
+    connection: Connection, now: datetime, lease: timedelta
+) -> ColumnElement[datetime] | datetime:
+    if connection.dialect.name == "postgresql":
+        return func.statement_timestamp(type_=Instant) + literal(lease, Interval)
+    return now + lease
+
+
+def _due(clock: ColumnElement[datetime]) -> Select[int]:
+    """Select the oldest task that can be claimed now."""
+    unclaimed = or_(TaskRow.claim_token.is_(None), TaskRow.claimed_until < clock)
+    return (
+        _may_begin(TaskRow.id)
+        .where(TaskRow.not_before <= clock, unclaimed)
+        .order_by(TaskRow.not_before, TaskRow.id)
+        .limit(1)
+    )
+
+
+def _may_begin(*columns: Any) -> Select[*tuple[Any, ...]]:
+    """Select from the tasks that nothing but time keeps from beginning.
+
+    Something else is: the studio's pause, somebody who is still writing to the entry (what he writes
+    will be ingested instead), and an earlier upload of the same entry that has its turn first.
+    """
+    sibling, writing = aliased(UploadRow), aliased(UploadRow)
+    earlier = aliased(TaskRow)
+    paused = exists().where(StudioRow.ingest_paused)
+    open_writer = exists().where(
+        writing.entry_id == UploadRow.entry_id, writing.state == UploadState.RECEIVING.value
+    )
+    has_the_turn = exists().where(
+        earlier.upload_id == sibling.id, sibling.entry_id == UploadRow.entry_id,
+        sibling.id < UploadRow.id, earlier.failed_at.is_(None),
+    )  # fmt: skip
+    return (
+        select(*columns)
+        .join_from(TaskRow, UploadRow, UploadRow.id == TaskRow.upload_id)
+        .where(TaskRow.failed_at.is_(None), ~paused, ~open_writer, ~has_the_turn)
+    )
+
+
+def _is(task: Task) -> ColumnElement[bool]:
+    return and_(TaskRow.id == task.id, TaskRow.claim_token == task.token)
+
+
+def _changed(connection: Connection, statement: Any) -> bool:
+    return connection.execute(statement).rowcount == 1
+
+
+def _retry(connection: Connection, row: Row[Any], *, now: datetime) -> None:
+    anew = {"not_before": now, "attempts": 0, "failed_at": None, "error": None}
+    connection.execute(update(TaskRow).where(TaskRow.id == row.id).values(**anew))
+    upload = uploads.get(connection, row.upload_id, lock=True)
+    if upload.state is UploadState.FAILED:
+        uploads.change(connection, upload, Change.RETRIED, now=now, reason=None, advice=None)
+    feed.append(
+        connection, EventKind.TASK_RETRIED, data={"task": row.id},
+        job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
+    )  # fmt: skip
+
+
+def _set_paused(connection: Connection, kind: EventKind, *, paused: bool) -> bool:
+    other = update(StudioRow).where(StudioRow.ingest_paused.is_(not paused))
+    if not _changed(connection, other.values(ingest_paused=paused)):
+        return False
+    feed.append(connection, kind)
+    return True
+
+
+def _queued(row: Row[*tuple[Any, ...]], directories: Directories) -> QueuedTask:
+    state = "failed" if row.failed_at else "working" if row.claim_token else "waiting"
+    return QueuedTask(
+        id=row.id, upload_id=row.upload_id, state=state, attempts=row.attempts,
+        path="/".join((row.job, *directories.above(row.parent_id), row.name)),
+        not_before=row.not_before, claimed_by=row.claimed_by, claimed_until=row.claimed_until,
+        failed_at=row.failed_at, error=row.error,
+    )  # fmt: skip

@@ -1,0 +1,107 @@
+"""The command `jobfs`: every command by name. What they do is in the modules they name."""
+
+from pathlib import Path
+
+import click
+
+import jobfs
+from jobfs.cli.lazy import Lazy, LazyGroup
+from jobfs.cli.studio import Studio
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    lazy={
+        "init": Lazy("jobfs.cli.role:init", "Make directories, database and host keys."),
+        "up": Lazy("jobfs.cli.up:up", "Run everything: mount, login and workers."),
+        "mount": Lazy("jobfs.cli.role:mount", "Run the mount alone."),
+        "login": Lazy("jobfs.cli.role:login", "Run the SFTP server alone."),
+        "worker": Lazy("jobfs.cli.role:worker", "Run one worker alone."),
+        "wait": Lazy("jobfs.cli.up:wait", "Wait until mount, login and a worker are ready."),
+        "grant": Lazy("jobfs.cli.grant:grant", "Let an account into a job."),
+        "revoke": Lazy("jobfs.cli.grant:revoke", "Keep an account out of a job again."),
+        "problems": Lazy("jobfs.cli.problems:problems", "List what went wrong, and what to do."),
+    },
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings in TOML; else JOBFS_CONFIG names them, else /etc/jobfs/jobfs.toml is read.",
+)
+@click.version_option(jobfs.__version__, prog_name="jobfs", message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context, config_file: Path | None) -> None:
+    """Show a studio's jobs as the folders its photographers see over SFTP.
+
+    Single settings come from variables JOBFS_<SECTION>__<KEY>. Exit status: 0 done, 1 refused with
+    a sentence on standard error, 2 wrong usage.
+    """
+    context.obj = Studio(config_file)
+    context.call_on_close(context.obj.close)
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "add": Lazy("jobfs.cli.job:add", "Add a job."),
+        "list": Lazy("jobfs.cli.job:list_jobs", "List every job."),
+        "show": Lazy("jobfs.cli.job:show", "Show one job and who may do what in it."),
+        "status": Lazy("jobfs.cli.job:status", "Open a job to photographers, or close it."),
+        "rename": Lazy("jobfs.cli.job:rename", "Give a job another name."),
+        "sheet": Lazy("jobfs.cli.sheet:sheet", "Write a page of a job's photos."),
+    },
+)
+def job() -> None:
+    """Make jobs, open and close them."""
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "add": Lazy("jobfs.cli.account:add", "Add an account."),
+        "list": Lazy("jobfs.cli.account:list_accounts", "List every account."),
+        "show": Lazy("jobfs.cli.account:show", "Show one account, its keys and its jobs."),
+        "card": Lazy("jobfs.cli.card:card", "Print what to send to a photographer."),
+        "passwd": Lazy("jobfs.cli.account:passwd", "Give an account another password."),
+        "enable": Lazy("jobfs.cli.account:enable", "Let an account log in again."),
+        "disable": Lazy("jobfs.cli.account:disable", "Keep an account from logging in."),
+        "remove": Lazy("jobfs.cli.account:remove", "Remove an account; its photos stay."),
+    },
+)
+def account() -> None:
+    """Give people access."""
+
+
+@account.group(
+    cls=LazyGroup,
+    lazy={
+        "add": Lazy("jobfs.cli.key:add", "Let a public key log an account in."),
+        "remove": Lazy("jobfs.cli.key:remove", "Take a public key away from an account."),
+    },
+)
+def key() -> None:
+    """Add and remove an account's public keys."""
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={"list": Lazy("jobfs.cli.photo:list_photos", "List a job's photos.")},
+)
+def photo() -> None:
+    """Look at photos."""
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "list": Lazy("jobfs.cli.queue:list_tasks", "List the tasks that are not done."),
+        "retry": Lazy("jobfs.cli.queue:retry", "Try tasks again that have failed."),
+        "pause": Lazy("jobfs.cli.queue:pause", "Let workers begin no more tasks."),
+        "resume": Lazy("jobfs.cli.queue:resume", "Let workers begin tasks again."),
+    },
+)
+def queue() -> None:
+    """Watch and steer the tasks that make photos."""

@@ -1,0 +1,77 @@
+"""`jobfs queue`: the tasks that make photos of uploads."""
+
+from datetime import UTC, datetime
+
+import click
+
+from jobfs.catalog import tasks
+from jobfs.catalog.tasks import QueuedTask
+from jobfs.cli.output import Facts, json_option, print_listing
+from jobfs.cli.studio import Studio
+
+
+@click.command("list")
+@json_option
+@click.pass_obj
+def list_tasks(studio: Studio, *, as_json: bool) -> None:
+    """List the tasks that are not done.
+
+    Those that wait, those that a worker has, and those that have failed for good.
+    """
+    with studio.reading() as connection:
+        listing = [_facts(task) for task in tasks.listing(connection)]
+        is_paused = tasks.is_paused(connection)
+    columns = ("id", "state", "path", "attempts", "not_before", "claimed_by", "error")
+    print_listing(listing, columns, as_json=as_json, timezone=studio.timezone)
+    if is_paused:
+        click.echo("The queue is paused: `jobfs queue resume` lets workers begin again.", err=True)
+
+
+@click.command()
+@click.argument("task_id", type=int, metavar="[ID]", required=False)
+@click.option("--all-failed", is_flag=True, help="Every task that has failed.")
+@click.pass_obj
+def retry(studio: Studio, task_id: int | None, *, all_failed: bool) -> None:
+    """Try tasks again that have failed.
+
+    The one with the number ID, or --all-failed.
+    """
+    if (task_id is not None) == all_failed:
+        raise click.UsageError("Give either the ID of a task or --all-failed.")
+    now = datetime.now(UTC)
+    with studio.writing() as connection:
+        if task_id is None:
+            message = f"failed tasks that begin again: {tasks.retry_all(connection, now=now)}"
+        else:
+            tasks.retry(connection, task_id, now=now)
+            message = f"task {task_id} begins again"
+    click.echo(message)
+
+
+@click.command()
+@click.pass_obj
+def pause(studio: Studio) -> None:
+    """Let workers begin no more tasks.
+
+    Uploads are received as ever; what a worker has begun is finished.
+    """
+    with studio.writing() as connection:
+        changed = tasks.pause(connection)
+    click.echo("paused" if changed else "was paused already")
+
+
+@click.command()
+@click.pass_obj
+def resume(studio: Studio) -> None:
+    """Let workers begin tasks again."""
+    with studio.writing() as connection:
+        changed = tasks.resume(connection)
+    click.echo("resumed" if changed else "was not paused")
+
+
+def _facts(task: QueuedTask) -> Facts:
+    return {
+        "id": task.id, "state": task.state, "path": task.path, "attempts": task.attempts,
+        "not_before": task.not_before, "claimed_by": task.claimed_by,
+        "claimed_until": task.claimed_until, "failed_at": task.failed_at, "error": task.error,
+    }  # fmt: skip

@@ -1,0 +1,153 @@
+"""One upload, from its claim to a photo or a sentence about why it is none."""
+
+import hashlib
+import os
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from logging import getLogger
+
+import trio
+
+from jobfs.blobs.store import BlobStore, LostBytesError, new_key
+from jobfs.catalog import photos, tasks, uploads
+from jobfs.catalog.photos import Ingested, Rendition
+from jobfs.catalog.tasks import Task
+from jobfs.catalog.uploads import Upload
+from jobfs.database import Database
+from jobfs.domain.uploads import Change, UploadState
+from jobfs.ingest.decoder import Decoders
+from jobfs.ingest.outcomes import Broken, Decoded, Outcome, Refused
+
+log = getLogger(__name__)
+
+#: How often a file is tried that decoders die of.
+TRIES = 3
+#: How often a task is begun that no worker comes back from.
+CLAIMS = 20
+#: How long the first failure is waited out, and by how much longer each further one; then at most.
+PAUSE, GROWTH, LONGEST_PAUSE = timedelta(seconds=10), 6, timedelta(minutes=10)
+
+_CHANGES = {
+    UploadState.DAMAGED: Change.NOT_DECODED,
+    UploadState.UNSUPPORTED: Change.FOUND_FOREIGN,
+}
+_NOTHING_TO_SEND = "Nothing needs to be sent again: the studio can retry it."
+
+
+async def ingest(database: Database, store: BlobStore, decoders: Decoders, task: Task) -> None:
+    """Make a photo of a claimed task's upload, or note why there is none, or when to try again.
+
+    Raises CatalogUnavailableError if the database does not take the answer; the task is then claimed
+    still, and what was stored for it may or may not be named by a row.
+    """
+    upload = await database.read(uploads.get, task.upload_id)
+    if not photos.is_wanted(upload):
+        await database.write(tasks.finish, task)
+    elif task.attempts > CLAIMS:
+        await _give_up(database, task, "every worker that has tried has ended while it did")
+    else:
+        try:
+            sha256, outcome = await _examine(store, decoders, upload)
+            await _conclude(database, store, task, sha256, outcome)
+        except LostBytesError as loss:
+            await fail(database, task, str(loss))
+        except OSError as trouble:  # of the store's disk; another try helps when it is over
+            await _postpone(database, task, f"the store failed: {trouble}")
+
+
+async def fail(database: Database, task: Task, error: str) -> None:
+    """Note a failure that another try may cure, until there have been enough of them."""
+    if task.attempts < TRIES:
+        await _postpone(database, task, error)
+    else:
+        await _give_up(database, task, error)
+
+
+async def _examine(store: BlobStore, decoders: Decoders, upload: Upload) -> tuple[str, Outcome]:
+    """Read an upload back and decode it; returns its SHA-256 and what decoding came to.
+
+    Hashed here and not in the decoder, which may have been taken over by what it reads.
+    """
+    descriptor = await trio.to_thread.run_sync(store.open, upload.blob_key)
+    try:
+        sha256 = await trio.to_thread.run_sync(_read_back, descriptor, upload)
+        return sha256, await decoders.decode(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_back(descriptor: int, upload: Upload) -> str:
+    size = os.fstat(descriptor).st_size
+    if size != upload.size:
+        raise LostBytesError(
+            f"the store holds {size:,} bytes of {upload.name!r}, and {upload.size:,} were received"
+        )
+    with open(descriptor, "rb", closefd=False) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def _conclude(
+    database: Database, store: BlobStore, task: Task, sha256: str, outcome: Outcome
+) -> None:
+    match outcome:
+        case Decoded():
+            with trio.CancelScope(shield=True):  # or renditions would be left without a row
+                await _record(database, store, task, sha256, outcome)
+        case Refused():
+            await database.write(
+                photos.refuse, task, _CHANGES[outcome.kind], sha256=sha256,
+                reason=outcome.reason, advice=outcome.advice, now=datetime.now(UTC),
+            )  # fmt: skip
+            log.info("upload %d is %s: %s", task.upload_id, outcome.kind, outcome.reason)
+        case Broken():
+            await fail(database, task, outcome.reason)
+
+
+async def _record(
+    database: Database, store: BlobStore, task: Task, sha256: str, decoded: Decoded
+) -> None:
+    renditions = await trio.to_thread.run_sync(_put, store, decoded)
+    found = Ingested(
+        sha256=sha256, width=decoded.width, height=decoded.height, shot=decoded.shot,
+        renditions=renditions,
+    )  # fmt: skip
+    recorded = await database.write(photos.record, task, found, now=datetime.now(UTC))
+    await trio.to_thread.run_sync(_drop, store, recorded.unused)
+    if recorded.photo_id is not None:
+        log.info("upload %d is photo %d", task.upload_id, recorded.photo_id)
+
+
+def _put(store: BlobStore, decoded: Decoded) -> tuple[Rendition, ...]:
+    """Store the renditions under fresh keys: all, or none."""
+    stored: list[Rendition] = []
+    try:
+        for made in decoded.renditions:
+            key = new_key()
+            store.put_rendition(key, made.data)
+            stored.append(
+                Rendition(
+                    name=made.name, width=made.width, height=made.height,
+                    size=len(made.data), key=key,
+                )
+            )  # fmt: skip
+    except OSError:
+        _drop(store, (key, *(rendition.key for rendition in stored)))
+        raise
+    return tuple(stored)
+
+
+def _drop(store: BlobStore, keys: tuple[str, ...]) -> None:
+    for key in keys:
+        store.drop_rendition(key)
+
+
+async def _postpone(database: Database, task: Task, error: str) -> None:
+    pause = min(PAUSE * GROWTH ** min(task.attempts - 1, 10), LONGEST_PAUSE)
+    log.warning("upload %d is tried again in %s: %s", task.upload_id, pause, error)
+    await database.write(tasks.postpone, task, until=datetime.now(UTC) + pause, error=error)
+
+
+async def _give_up(database: Database, task: Task, error: str) -> None:
+    log.error("upload %d has failed after %d tries: %s", task.upload_id, task.attempts, error)
+    failed = partial(tasks.give_up, advice=_NOTHING_TO_SEND, now=datetime.now(UTC))
+    await database.write(failed, task, error)

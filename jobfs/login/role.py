@@ -1,0 +1,252 @@
+"""The login role: sshd, and the files from which it knows the accounts, in step with the database."""
+
+import logging
+import os
+import re
+import subprocess
+from collections import deque
+from collections.abc import Iterable
+from datetime import timedelta
+
+import trio
+
+from jobfs.catalog import accounts, feed, roles
+from jobfs.catalog.accounts import Account
+from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.database import Bell, Database, follow
+from jobfs.domain.accounts import uid_of
+from jobfs.domain.events import EventKind
+from jobfs.errors import JobfsError
+from jobfs.login import connections, files, hostkeys, namespace, ports, sshd
+from jobfs.login.sshd import LoginConfig
+from jobfs.processes import Process, process
+
+log = logging.getLogger(__name__)
+sshd_log = logging.getLogger("jobfs.sshd")
+
+#: What changes the files.
+_ACCOUNT_EVENTS = frozenset(
+    {EventKind.ACCOUNT_ADDED, EventKind.ACCOUNT_CHANGED, EventKind.KEY_ADDED, EventKind.KEY_REMOVED}
+)
+#: Seconds between two records of how far this role has followed the feed, while much happens.
+_REPORT_PAUSE = 0.2
+#: Seconds between two looks for sshd's pid file, or for the end of uploads.
+_LOOK_PAUSE = 0.05
+#: Seconds that ended connections have to be gone; longer only if the mount does not answer.
+_PATIENCE = 5
+#: How many of sshd's last lines its death is explained with.
+_LAST_LINES = 10
+
+#: What sshd says that an operator must see, should see, and may want to see when asking for more.
+_ALARMING = re.compile(
+    r"Bind to port|Cannot bind|.*chroot.*(ownership|stat\(|: )|fatal", re.IGNORECASE
+)
+_TELLING = re.compile(
+    r"Accepted (password|publickey) |Failed |Invalid user |User .* not allowed |Server listening "
+    r"|Disconnected from user |Authentication refused|maximum authentication|error|drop connection"
+    r"|.*[Pp]enalty"
+)
+
+
+class SshdDiedError(JobfsError):
+    """sshd has ended by itself; EIO, since nobody can log in."""
+
+    def __init__(self, status: int | None, last_lines: Iterable[str]) -> None:
+        said = "; ".join(last_lines) or "it said nothing"
+        super().__init__(f"sshd ended with status {status}: {said}")
+
+
+async def serve(
+    database: Database,
+    catalog_bell: Bell,
+    config: LoginConfig,
+    role_id: int,
+    *,
+    drain: timedelta = timedelta(0),
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Let accounts in until cancelled; started when sshd listens.
+
+    When cancelled, nobody new gets in, uploads under way may end within *drain*, and then every
+    connection is ended. Raises SshdDiedError.
+    """
+    await trio.to_thread.run_sync(_prepare, config)
+    progress = _Progress(await _render(database, config))
+    listener = await _start(config)
+    last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+    reading = trio.CancelScope(shield=True)  # sshd would stop at a full pipe while it ends
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_pass_on, listener, last_lines, reading)
+        try:
+            async with trio.open_nursery() as work:
+                work.start_soon(_keep_in_step, database, catalog_bell, config, progress)
+                work.start_soon(_report, database, role_id, progress)
+                work.start_soon(_announce, config, task_status)
+                await listener.wait()
+                work.cancel_scope.cancel()
+        finally:
+            with trio.CancelScope(shield=True):
+                await _stop(listener, config, drain)
+            reading.deadline = trio.current_time() + 1
+    raise SshdDiedError(listener.returncode, last_lines)
+
+
+def _prepare(config: LoginConfig) -> None:
+    """Make everything that sshd needs but the accounts."""
+    config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if connections.end_all(connections.roots(config.sshd_config, config.extrausers)):
+        log.warning("ended sshd and its connections, which an earlier run had left")
+    config.pid_file.unlink(missing_ok=True)
+    hostkeys.make(config.hostkeys)
+    sshd.write_config(config)
+    namespace.prepare(config)
+    ports.check(config.listen)
+
+
+async def _start(config: LoginConfig) -> trio.Process:
+    return await trio.lowlevel.open_process(
+        namespace.command(config), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, env=namespace.ENVIRONMENT,
+    )  # fmt: skip
+
+
+async def _announce(config: LoginConfig, task_status: trio.TaskStatus[None]) -> None:
+    """Say that the role has started, once sshd listens: then it writes its pid file."""
+    while not config.pid_file.exists():  # noqa: ASYNC110 (sshd tells in no other way)
+        await trio.sleep(_LOOK_PAUSE)
+    task_status.started()
+
+
+# --- accounts ---
+
+
+class _Progress:
+    """How far the feed has been followed, and whether that was recorded."""
+
+    def __init__(self, position: feed.Position) -> None:
+        self.position = position
+        self._news = trio.Event()
+        self._news.set()
+
+    def reach(self, position: feed.Position) -> None:
+        """Note that everything up to *position* is done."""
+        self.position = position
+        self._news.set()
+
+    async def moved(self) -> None:
+        """Return as soon as there is something new to record."""
+        await self._news.wait()
+        self._news = trio.Event()
+
+
+async def _keep_in_step(
+    database: Database, catalog_bell: Bell, config: LoginConfig, progress: _Progress
+) -> None:
+    """Act on every event about accounts and keys."""
+    async for position, events in follow(database, catalog_bell, progress.position):
+        if any(event.kind in _ACCOUNT_EVENTS for event in events):
+            await _render(database, config)
+        progress.reach(position)
+
+
+async def _report(database: Database, role_id: int, progress: _Progress) -> None:
+    """Record the progress for those who wait for it, and not at each of a thousand uploads."""
+    while True:
+        await progress.moved()
+        position = progress.position
+        try:
+            await database.write_lazily(roles.took, role_id, position)
+        except CatalogUnavailableError as error:
+            log.warning("cannot record what login has taken over, trying again: %s", error)
+            progress.reach(progress.position)
+        await trio.sleep(_REPORT_PAUSE)
+
+
+async def _render(database: Database, config: LoginConfig) -> feed.Position:
+    """Make files and connections what the database says; return a place in the feed they have seen."""
+    position, known = await _read_patiently(database)
+    await trio.to_thread.run_sync(_admit, config, known)
+    return position
+
+
+async def _read_patiently(database: Database) -> tuple[feed.Position, list[Account]]:
+    """Return the accounts, and first a place in the feed: they are not older than that."""
+    pause = 0.1  # seconds, doubled up to ten
+    while True:
+        try:
+            return await database.read(feed.end), await database.read(accounts.listing)
+        except CatalogUnavailableError as error:
+            log.warning("cannot read the accounts, trying again: %s", error)
+            await trio.sleep(pause)
+            pause = min(pause * 2, 10)
+
+
+def _admit(config: LoginConfig, known: list[Account]) -> None:
+    """Let in who may log in; end the connections of all others, once they cannot come back."""
+    admitted = files.admitted(known)
+    files.write(config.extrausers, admitted)
+    staying = {account.name: uid_of(account.id) for account in admitted}
+    ancestors = connections.roots(config.sshd_config, config.extrausers)
+    ended = connections.end_others(ancestors, staying=staying)
+    if ended:
+        log.info("ended %s connections of accounts that may not log in any more", ended)
+
+
+# --- sshd ---
+
+
+async def _pass_on(
+    listener: trio.Process, last_lines: deque[str], reading: trio.CancelScope
+) -> None:
+    """Log what sshd says, line by line, until no process of it is left."""
+    assert listener.stderr is not None
+    rest = b""
+    with reading:
+        async for chunk in listener.stderr:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                text = line.decode("utf-8", errors="replace").strip()
+                last_lines.append(text)
+                sshd_log.log(level(text), "%s", text)
+
+
+def level(line: str) -> int:
+    """Return how urgent a line of sshd is."""
+    if _ALARMING.match(line) and not line.endswith("[preauth]"):
+        return logging.WARNING
+    return logging.INFO if _TELLING.match(line) else logging.DEBUG
+
+
+async def _stop(listener: trio.Process, config: LoginConfig, drain: timedelta) -> None:
+    """Close the door, let uploads end, and end what is left."""
+    door = process(listener.pid)
+    served = [] if door is None else connections.descendants([door])
+    if listener.returncode is None:
+        listener.terminate()
+    await listener.wait()
+    with trio.move_on_after(drain.total_seconds()):
+        while any(map(connections.is_uploading, served)):  # noqa: ASYNC110 (nobody tells)
+            await trio.sleep(_LOOK_PAUSE)
+    ended = await trio.to_thread.run_sync(_end_all, config, served)
+    with trio.move_on_after(_PATIENCE):
+        for one in ended:
+            await _gone(one)
+
+
+def _end_all(config: LoginConfig, served: list[Process]) -> set[Process]:
+    """End every connection, also of those who came in at the very last moment."""
+    ended = connections.end_all(served)
+    return ended | connections.end_all(connections.roots(config.sshd_config, config.extrausers))
+
+
+async def _gone(one: Process) -> None:
+    """Return when a process has ended, so that the mount has heard of it, too."""
+    try:
+        handle = os.pidfd_open(one.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if process(one.pid) == one:
+            await trio.lowlevel.wait_readable(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,99 @@
+"""What holds for the command line as a whole."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from jobfs.cli.lazy import LazyGroup
+from jobfs.errors import JobfsError
+from tests.house.commands import PAGE, every_command, page
+
+COMMANDS = {context.command_path: context for context in every_command()}
+GROUPS = [path for path, context in COMMANDS.items() if isinstance(context.command, click.Group)]
+HEAVY = {"sqlalchemy", "alembic", "psycopg", "PIL", "pyfuse3", "trio", "rich"}
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    assert {path.removeprefix("jobfs ") for path in COMMANDS if path not in GROUPS} == {
+        "init", "up", "mount", "login", "worker", "wait", "grant", "revoke", "problems",
+        "job add", "job list", "job show", "job status", "job rename", "job sheet",
+        "account add", "account list", "account show", "account card", "account passwd",
+        "account enable", "account disable", "account remove", "account key add",
+        "account key remove", "photo list", "queue list", "queue retry", "queue pause",
+        "queue resume",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_a_command_says_what_it_does(path: str) -> None:
+    text = COMMANDS[path].command.help
+
+    assert text
+    assert text.partition("\n")[0].endswith(".")
+
+
+@pytest.mark.parametrize("path", GROUPS)
+def test_a_group_lists_each_command_with_the_first_line_of_its_help(path: str) -> None:
+    group = COMMANDS[path].command
+    assert isinstance(group, LazyGroup)
+    for name, lazy in group.lazy.items():
+        text = COMMANDS[f"{path} {name}"].command.help
+        assert text is not None
+        assert lazy.help == text.partition("\n")[0], name
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_option_is_explained(path: str) -> None:
+    for parameter in COMMANDS[path].command.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert parameter.help or isinstance(parameter.type, click.Choice), parameter.name
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in COMMANDS if path.endswith((" list", " show", " problems"))]
+)
+def test_a_listing_has_json(path: str) -> None:
+    assert "as_json" in {parameter.name for parameter in COMMANDS[path].command.params}
+
+
+def test_refusals_that_end_a_role_are_sentences_and_bugs_are_tracebacks() -> None:
+    """Trio wraps whatever ends a nursery into groups."""
+
+    @click.group(cls=LazyGroup, lazy={})
+    def group() -> None: ...
+
+    @group.command()
+    def refused() -> None:
+        raise ExceptionGroup("", [ExceptionGroup("", [JobfsError("the port is taken")])])
+
+    @group.command()
+    def broken() -> None:
+        raise ExceptionGroup("", [JobfsError("the port is taken"), ZeroDivisionError()])
+
+    told = CliRunner().invoke(group, ["refused"])
+
+    assert (told.exit_code, told.stderr) == (1, "Error: the port is taken\n")
+    with pytest.raises(ExceptionGroup):
+        CliRunner().invoke(group, ["broken"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("path", GROUPS)
+@pytest.mark.parametrize("arguments", [["--help"], ["nonsense"], []])
+def test_help_and_wrong_usage_import_nothing_heavy(path: str, arguments: list[str]) -> None:
+    """They answer at once; SQLAlchemy, Pillow and pyfuse3 take half a second to import."""
+    command = [sys.executable, "-X", "importtime", "-m", *path.split(), *arguments]
+
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run.returncode == (0 if arguments == ["--help"] else 2)
+    imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines() if "|" in line}
+    assert "click" in imported
+    assert not HEAVY & imported
+
+
+def test_the_page_of_commands_is_what_help_says() -> None:
+    """`python -m tests.house.commands` writes it."""
+    assert PAGE.read_text(encoding="utf-8") == page()
