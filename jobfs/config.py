@@ -120,11 +120,15 @@ class Rendition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def standard_renditions() -> dict[str, Rendition]:
-    """Return what every studio has; settings may change these and add others."""
+    """Return what every studio has; settings may change these and add others.
+
+    The qualities keep the colour of noisy camera pictures within a mean difference (CIEDE2000) of 1 from
+    the picture itself; the smaller a picture, the more of it is detail.
+    """
     return {
-        "thumbnail": Rendition(edge=256, quality=80),
-        "preview": Rendition(edge=1024, quality=85),
-        "large": Rendition(edge=2048, quality=88),
+        "thumbnail": Rendition(edge=256, quality=99),
+        "preview": Rendition(edge=1024, quality=98),
+        "large": Rendition(edge=2048, quality=97),
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, select, update
 
 from jobfs.catalog import feed, tasks, uploads
 from jobfs.catalog.paths import Directories
@@ -49,8 +49,8 @@ class Ingested:
 class Recorded:
     """What recording came to.
 
-    photo_id  the photo that shows the upload; None if there is none, because the upload is no longer
-              what its entry shows, or the claim was lost
+    photo_id  the photo that shows the upload; None if there is none, because a newer one has replaced
+              the upload, or the claim was lost
     unused    keys of renditions that no row names (any more): to be deleted after the commit
     """
 
@@ -85,9 +85,18 @@ class Photo:
 # --- recording ---
 
 
-def is_wanted(upload: Upload) -> bool:
-    """Whether ingest should still look at an upload: its entry is there and shows it."""
-    return upload.current and not upload.removed and upload.state in _WANTED
+def is_wanted(connection: Connection, upload: Upload) -> bool:
+    """Whether ingest should still look at an upload: it is the newest whole version of its entry.
+
+    The entry may show a newer one that broke off: until that is whole, this one is the photo.
+    """
+    if upload.removed or upload.state not in _WANTED:
+        return False
+    newer = exists().where(
+        UploadRow.entry_id == upload.entry_id, UploadRow.id > upload.id,
+        UploadRow.state.in_([state.value for state in _WANTED]),
+    )  # fmt: skip
+    return upload.current or not connection.execute(select(newer)).scalar_one()
 
 
 _WANTED = (UploadState.RECEIVED, UploadState.INGESTED)
@@ -96,10 +105,10 @@ _WANTED = (UploadState.RECEIVED, UploadState.INGESTED)
 def record(connection: Connection, task: Task, found: Ingested, *, now: datetime) -> Recorded:
     """Make the upload of a claimed task a photo, or a version of one.
 
-    An upload that its entry no longer shows stays as it is: restoring it asks for ingest again.
+    An upload that a newer one has replaced stays as it is: restoring it asks for ingest again.
     """
     upload = uploads.get(connection, task.upload_id, lock=True)
-    if not tasks.finish(connection, task) or not is_wanted(upload):
+    if not tasks.finish(connection, task) or not is_wanted(connection, upload):
         return Recorded(photo_id=None, unused=_unnamed(connection, found.renditions))
     _note_sha256(connection, upload, found.sha256)
     photo_id, unused = _shown_by(connection, upload, found, now=now)
@@ -126,7 +135,7 @@ def refuse(
     upload = uploads.get(connection, task.upload_id, lock=True)
     if not tasks.finish(connection, task):
         return False
-    if is_wanted(upload) and upload.state is UploadState.RECEIVED:
+    if is_wanted(connection, upload) and upload.state is UploadState.RECEIVED:
         _note_sha256(connection, upload, sha256)
         uploads.change(connection, upload, change, now=now, reason=reason, advice=advice)
     return True

@@ -10,6 +10,7 @@ import trio
 
 from jobfs.blobs.store import BlobStore, LostBytesError, new_key
 from jobfs.catalog import photos, tasks, uploads
+from jobfs.catalog.engine import Connection
 from jobfs.catalog.photos import Ingested, Rendition
 from jobfs.catalog.tasks import Task
 from jobfs.catalog.uploads import Upload
@@ -40,8 +41,8 @@ async def ingest(database: Database, store: BlobStore, decoders: Decoders, task:
     Raises CatalogUnavailableError if the database does not take the answer; the task is then claimed
     still, and what was stored for it may or may not be named by a row.
     """
-    upload = await database.read(uploads.get, task.upload_id)
-    if not photos.is_wanted(upload):
+    upload, wanted = await database.read(_look, task.upload_id)
+    if not wanted:
         await database.write(tasks.finish, task)
     elif task.attempts > CLAIMS:
         await _give_up(database, task, "every worker that has tried has ended while it did")
@@ -53,6 +54,11 @@ async def ingest(database: Database, store: BlobStore, decoders: Decoders, task:
             await fail(database, task, str(loss))
         except OSError as trouble:  # of the store's disk; another try helps when it is over
             await _postpone(database, task, f"the store failed: {trouble}")
+
+
+def _look(connection: Connection, upload_id: int) -> tuple[Upload, bool]:
+    upload = uploads.get(connection, upload_id)
+    return upload, photos.is_wanted(connection, upload)
 
 
 async def fail(database: Database, task: Task, error: str) -> None:

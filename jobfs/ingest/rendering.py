@@ -5,6 +5,7 @@ Files lie and are broken, on purpose too: whatever stands in them, the answer is
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,12 @@ class _Tags:
 
 def render(file: IO[bytes], wanted: Sequence[Wanted], *, pixel_limit: int) -> Decoded | Refused:
     """Decode a picture and make its renditions; *pixel_limit* is width times height."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow thinks of the file; the answer says enough
+        return _open(file, sorted(wanted, key=_edge, reverse=True), pixel_limit)
+
+
+def _open(file: IO[bytes], wanted: Sequence[Wanted], pixel_limit: int) -> Decoded | Refused:
     try:
         image = Image.open(file, formats=FORMATS)
     except DecompressionBombError:
@@ -70,7 +77,7 @@ def render(file: IO[bytes], wanted: Sequence[Wanted], *, pixel_limit: int) -> De
             return _too_large(
                 f"has {image.width} x {image.height} pixels, more than the {pixel_limit:,} allowed"
             )
-        return _render(image, sorted(wanted, key=_edge, reverse=True))
+        return _render(image, wanted)
 
 
 def _render(image: ImageFile.ImageFile, wanted: Sequence[Wanted]) -> Decoded | Refused:
@@ -112,7 +119,7 @@ def _cascade(
 def _plain(image: Image.Image) -> Image.Image:
     """Return the picture in a mode that can be resized: L, RGB, CMYK or RGBA."""
     if image.mode.startswith("I"):  # 16 bits, which convert() would cut off above 255
-        return image.point([(value * 255 + 32767) // 65535 for value in range(65536)], "L")
+        return image.point(lambda value: value / 257 + 0.5).convert("L")
     if "A" in image.mode or "transparency" in image.info:
         return image.convert("RGBA")
     return (

@@ -137,8 +137,15 @@ async def _ingest(shop: _Workshop, task: Task) -> None:
         await _insist(partial(shop.database.write, back, task))
     except Exception as bug:  # would end the worker
         log.exception("upload %d: ingest itself has failed", task.upload_id)
-        cause = f"ingest itself has failed: {type(bug).__name__}: {bug}"
+        cause = f"ingest itself has failed: {_said_plainly(bug)}"
         await _insist(partial(pipeline.fail, shop.database, task, cause))
+
+
+def _said_plainly(bug: BaseException) -> str:
+    """Return an exception as it was raised, without the nurseries that it came through."""
+    while isinstance(bug, BaseExceptionGroup):
+        bug = bug.exceptions[0]
+    return f"{type(bug).__name__}: {bug}"
 
 
 async def _insist(write: Callable[[], Awaitable[object]]) -> None:

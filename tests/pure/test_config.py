@@ -182,8 +182,8 @@ def test_a_rendition_can_be_changed_in_part_and_another_added(file: Path) -> Non
     )
 
     assert config.renditions == {
-        "thumbnail": Rendition(edge=300, quality=80),
-        "preview": Rendition(edge=1024, quality=85),
+        "thumbnail": Rendition(edge=300, quality=99),
+        "preview": Rendition(edge=1024, quality=98),
         "large": Rendition(edge=2048, quality=95),
         "web-small": Rendition(edge=640, quality=70),
     }
@@ -332,7 +332,7 @@ def test_a_variable_may_hold_a_list_a_table_or_nothing() -> None:
 
     assert config.sshd.listen == ("127.0.0.1:2022",)
     assert config.renditions["large"] == Rendition(edge=4096, quality=90)
-    assert config.renditions["preview"] == Rendition(edge=1200, quality=85)
+    assert config.renditions["preview"] == Rendition(edge=1200, quality=98)
     assert config.studio.contact == ""
 
 
