@@ -116,16 +116,22 @@ def _worth_another_try(error: DBAPIError) -> bool:
     return undone or error.connection_invalidated
 
 
+#: Seconds between two rings that are heard. What a change must reach within is 0.1 s.
+REST = 0.03
+
+
 class Bell:
     """Rings when somebody, in whatever process, may have changed the database.
 
-    Rings that come while nobody waits are one ring. A ring says nothing of what has changed, and one
-    may be lost with a connection: whoever waits looks every *nap* seconds without one, too.
+    Rings that come while nobody waits are one ring; so are those of REST seconds, or an upload of many
+    small files would keep every role looking. A ring says nothing of what has changed, and one may be
+    lost with a connection: whoever waits looks every *nap* seconds without one, too.
     """
 
     def __init__(self, *, nap: float) -> None:
         self._nap = nap
         self._rung = trio.Event()
+        self._rested = -math.inf
 
     def ring(self) -> None:
         """Wake whoever waits."""
@@ -135,6 +141,8 @@ class Bell:
         """Return at the next ring, or after the nap."""
         with trio.move_on_after(self._nap):
             await self._rung.wait()
+        await trio.sleep_until(self._rested)
+        self._rested = trio.current_time() + REST
         self._rung = trio.Event()
 
 

@@ -23,7 +23,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         "account add", "account list", "account show", "account card", "account passwd",
         "account enable", "account disable", "account remove", "account key add",
         "account key remove", "photo list", "queue list", "queue retry", "queue pause",
-        "queue resume",
+        "queue resume", "trash list", "trash restore", "trash purge",
     }  # fmt: skip
 
 
