@@ -24,6 +24,7 @@ __all__ = [
     "IngestConfig",
     "JobfsConfig",
     "Rendition",
+    "RetentionConfig",
     "SshdConfig",
     "StudioConfig",
     "from_environment",
@@ -61,6 +62,7 @@ Seconds = Annotated[
     timedelta, Meta(description="a number of seconds above 0, at most 86400 (a day)")
 ]
 Edge = Annotated[int, Meta(ge=16, le=16384, description="a whole number from 16 to 16384")]
+Days = Annotated[int, Meta(ge=1, le=3650, description="a whole number of days from 1 to 3650")]
 Quality = Annotated[int, Meta(ge=1, le=100, description="a whole number from 1 to 100")]
 
 
@@ -119,6 +121,17 @@ class Rendition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     quality: Quality  # of the JPEG
 
 
+class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long things are kept that nobody needs any more."""
+
+    trash_days: Days = 30  # what was deleted or overwritten; an administrator can restore it
+
+    @property
+    def trash(self) -> timedelta:
+        """How long something stays in the trash."""
+        return timedelta(days=self.trash_days)
+
+
 def standard_renditions() -> dict[str, Rendition]:
     """Return what every studio has; settings may change these and add others.
 
@@ -140,6 +153,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sshd: SshdConfig = SshdConfig()
     ingest: IngestConfig = IngestConfig()
     renditions: Mapping[str, Rendition] = msgspec.field(default_factory=standard_renditions)
+    retention: RetentionConfig = RetentionConfig()
 
     @property
     def database_url(self) -> str:
@@ -175,6 +189,7 @@ def load(
         sshd=SshdConfig(**_section("sshd", values)),
         ingest=IngestConfig(**_section("ingest", values)),
         renditions=_renditions(written, values),
+        retention=RetentionConfig(**_section("retention", values)),
     )
     _refuse_nesting(config.jobfs, written)
     return config
@@ -202,6 +217,7 @@ _SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "sshd": SshdConfig,
     "ingest": IngestConfig,
     "renditions": Rendition,  # one level deeper, below a name
+    "retention": RetentionConfig,
 }
 
 

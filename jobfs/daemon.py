@@ -3,8 +3,8 @@
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -59,7 +59,36 @@ def run(kind: str, config: Config, *, supervised: bool = False) -> None:
         raise NotRootError(f"`jobfs {kind}` must run as root: try sudo")
     catalog = Catalog(config.database_url, durable=config.jobfs.durability == "power")
     migrate.check(catalog)
-    trio.run(_live, kind, config, catalog, supervised)
+    try:
+        trio.run(_live, kind, config, catalog, supervised)
+    except BaseExceptionGroup as group:  # of the tasks that one failure has ended
+        raise _only_failure(group) from None
+
+
+def _only_failure(failure: BaseException) -> BaseException:
+    while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+        failure = failure.exceptions[0]
+    return failure
+
+
+@asynccontextmanager
+async def ended_by_signals() -> AsyncIterator[None]:
+    """Cancel the block at SIGTERM or SIGINT; more of them, while it ends, change nothing."""
+    async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as block:
+            await nursery.start(_cancel_at_signals, block)
+            yield
+        nursery.cancel_scope.cancel()
+
+
+async def _cancel_at_signals(
+    block: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for number in signals:
+            log.info("ending: %s", signal.Signals(number).name)
+            block.cancel()
 
 
 Serve = Callable[..., Awaitable[None]]
@@ -73,21 +102,20 @@ async def _live(
 ) -> None:
     """Enter the role, serve, and strike it at the end."""
     database = Database(catalog)
-    async with door.bell(catalog) as bell, trio.open_nursery() as nursery:
-        nursery.start_soon(_end_at_signal, nursery.cancel_scope)
-        if supervised:
-            nursery.start_soon(_end_with_parent, nursery.cancel_scope)
-        process = processes.process(os.getpid())
-        assert process is not None
+    process = processes.process(os.getpid())
+    assert process is not None
+    async with door.bell(catalog) as bell:
         role_id = await database.write(roles.start, kind, process, now=datetime.now(UTC))
         try:
-            serve = _serving(kind, config, database, bell)
-            await nursery.start(partial(serve, role_id=role_id))
-            await database.write(roles.ready, role_id, now=datetime.now(UTC))
-            log.info("ready")
-            nursery.start_soon(_show_life, database, role_id)
-            await trio.sleep_forever()
-        finally:
+            async with ended_by_signals(), trio.open_nursery() as nursery:
+                if supervised:
+                    nursery.start_soon(_end_with_parent, nursery.cancel_scope)
+                serve = _serving(kind, config, database, bell)
+                await nursery.start(partial(serve, role_id=role_id))
+                await database.write(roles.ready, role_id, now=datetime.now(UTC))
+                log.info("ready")
+                nursery.start_soon(_show_life, database, role_id)
+        finally:  # only now: until its tasks have ended, uploads may name the role
             with trio.CancelScope(shield=True), suppress(JobfsError):
                 await database.write(roles.stop, role_id)
 
@@ -106,13 +134,6 @@ def _serving(kind: str, config: Config, database: Database, bell: door.Bell) -> 
     from jobfs.ingest import role as ingest  # noqa: PLC0415
 
     return partial(ingest.serve, database, bell, store, config)
-
-
-async def _end_at_signal(everything: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            log.info("ending: %s", signal.Signals(number).name)
-            everything.cancel()
 
 
 async def _end_with_parent(everything: trio.CancelScope) -> None:

@@ -48,9 +48,16 @@ class Process:
 
 
 def process(pid: int) -> Process | None:
-    """Return the process that has *pid* now; None if there is none, or none that can be seen."""
-    fields = _stat(pid)
-    return None if fields is None else Process(pid, int(fields[_START_TICK]))
+    """Return the process that has *pid* now; None if there is none, or none that can be seen.
+
+    *pid* may also be the number of one of its threads: the kernel names the one that asks, which may
+    have ended before the file it opened is closed by another.
+    """
+    whole = _process_of_thread(pid)
+    fields = None if whole is None else _stat(whole)
+    if whole is None or fields is None:
+        return None
+    return Process(whole, int(fields[_START_TICK]))
 
 
 @cache
@@ -58,6 +65,16 @@ def host() -> str:
     """Return the name of this machine and of its boot: within it a Process means one process."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return f"{socket.gethostname()} {boot}"
+
+
+def _process_of_thread(number: int) -> int | None:
+    """Return the pid that the threads of one process share. Source: Tgid in proc_pid_status(5)."""
+    try:
+        status = Path(f"/proc/{number}/status").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    line = next(line for line in status.splitlines() if line.startswith("Tgid:"))
+    return int(line.split()[1])
 
 
 def _stat(pid: int) -> list[str] | None:

@@ -1,29 +1,34 @@
 """`jobfs up`: mount, login and workers as processes of their own, started again when one dies.
 
 Login needs the mount: it starts after it and ends before it. When the mount dies, its clients are stuck
-on it for ever, so login and with it every connection is ended, and both start anew.
+on it for ever, so every connection is ended, and mount and login start anew. What cannot even start for
+the first time (a taken port, a mountpoint in use) is not tried again: `jobfs up` ends with it.
 """
 
+import errno
+import fcntl
 import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import trio
 
-from jobfs import logs
+from jobfs import logs, mounts, processes
 from jobfs.catalog import migrate, roles
-from jobfs.catalog.engine import Catalog, Connection
+from jobfs.catalog.engine import Catalog, CatalogUnavailableError, Connection
+from jobfs.catalog.roles import Role
 from jobfs.config import Config
-from jobfs.daemon import KINDS, NotRootError
+from jobfs.daemon import KINDS, NotRootError, ended_by_signals
 from jobfs.database import Database, bell
 from jobfs.errors import JobfsError
-from jobfs.login import mounts
+from jobfs.login import connections
 from jobfs.mount import mountpoint
 
 log = logging.getLogger(__name__)
@@ -41,15 +46,29 @@ class NotReadyError(JobfsError):
     """Not every role became ready in time; EIO."""
 
 
+class RunsAlreadyError(JobfsError):
+    """Another `jobfs up` runs the same studio; EBUSY, since ending it helps."""
+
+    errno = errno.EBUSY
+
+
+class CannotStartError(JobfsError):
+    """A role has ended before it was ready for the first time; EIO. Its own sentence says why."""
+
+
 def up(config: Config, *, config_file: Path | None) -> None:
-    """Run everything until a signal ends it; the roles read *config_file*, too."""
+    """Run everything until a signal ends it; the roles read *config_file*, too.
+
+    Raises RunsAlreadyError, CannotStartError.
+    """
     logs.configure(config.jobfs.log_level, role="up")
     if os.geteuid() != 0:
         raise NotRootError("`jobfs up` must run as root: try sudo")
     catalog = Catalog(config.database_url)
     migrate.check(catalog)
     arguments = [] if config_file is None else ["--config", str(config_file.absolute())]
-    trio.run(_Supervisor(config, Database(catalog), arguments).run)
+    with _alone(config.jobfs.data):
+        trio.run(_Supervisor(config, Database(catalog), arguments).run)
 
 
 def wait(config: Config, timeout: float) -> None:
@@ -57,6 +76,28 @@ def wait(config: Config, timeout: float) -> None:
     catalog = Catalog(config.database_url)
     migrate.check(catalog)
     trio.run(_wait, Database(catalog), timeout)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Be the only `jobfs up` of a studio for the length of a block; raises RunsAlreadyError.
+
+    The kernel takes the lock away when the process ends, however it does.
+    """
+    if not data.is_dir():  # the database is elsewhere, and another machine has made it
+        raise CannotStartError(f"there is no folder {data}: run `jobfs init`")
+    with (data / "up.lock").open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise RunsAlreadyError(
+                f"`jobfs up` runs this studio already, as process {file.read()}: end that one first"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
 
 
 async def _wait(database: Database, seconds: float) -> None:
@@ -70,21 +111,32 @@ async def _wait(database: Database, seconds: float) -> None:
 
 
 def _missing(connection: Connection) -> list[str]:
-    now = datetime.now(UTC)
-    ready = {role.kind for role in roles.known(connection) if role.ready and role.is_alive(now)}
+    ready = {role.kind for role in _alive(connection) if role.ready}
     return [kind for kind in KINDS if kind not in ready]
+
+
+def _alive(connection: Connection) -> list[Role]:
+    """Return the roles at work on this machine; others may share its database."""
+    now, host = datetime.now(UTC), processes.host()
+    return [role for role in roles.known(connection) if role.host == host and role.is_alive(now)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Child:
     """A role's process; it ends by itself when *lifeline* is closed."""
 
+    kind: str
     process: trio.Process
     lifeline: int
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has died or ended."""
+        return self.process.poll() is not None
+
     async def end(self) -> None:
         """Ask it to end, and make it end."""
-        if self.process.poll() is None:
+        if not self.has_ended:
             self.process.terminate()
         with trio.move_on_after(_LONGEST_END):
             await self.process.wait()
@@ -99,25 +151,39 @@ class _Supervisor:
         self._config = config
         self._database = database
         self._command = [sys.executable, "-m", "jobfs", *arguments]
+        self._proven: set[str] = set()  # kinds of roles that were ready once
 
     async def run(self) -> None:
         """Run all roles until a signal comes."""
-        mountpoint.clear_dead_mount(self._config.jobfs.mountpoint)
-        shared = mounts.share_parent(self._config.jobfs.mountpoint)
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_end_at_signal, nursery.cancel_scope)
+            async with ended_by_signals(), trio.open_nursery() as nursery:
+                await self._let_predecessor_end()
                 nursery.start_soon(self._keep, self._serve_photographers)
                 for _ in range(self._config.ingest.workers):
                     nursery.start_soon(self._keep, self._work)
         finally:
-            if shared:
-                mounts.unshare_parent(self._config.jobfs.mountpoint)
+            mountpoint.clear_dead_mount(self._config.jobfs.mountpoint)
+            mounts.unshare_parent(self._config.jobfs.mountpoint)
 
-    async def _keep(self, life: Callable[[], Awaitable[None]]) -> None:
-        """Live again and again, with a pause that grows while lives are short."""
+    async def _let_predecessor_end(self) -> None:
+        """Wait for the mount of a `jobfs up` that was killed: it ends by itself, but not at once."""
+        alive = await self._database.read(_alive)
+        left = [role.process for role in alive if role.kind == "mount"]
+        if any(one.is_running() for one in left):
+            log.info("waiting for the mount of an earlier run to end")
+        with trio.move_on_after(_LONGEST_END):
+            while any(one.is_running() for one in left):  # noqa: ASYNC110 (not our children)
+                await trio.sleep(_NAP)
+
+    async def _keep(
+        self, life: Callable[[], Awaitable[None]], *, above: _Child | None = None
+    ) -> None:
+        """Live again and again, with a pause that grows while lives are short.
+
+        Until the role that this life needs, *above*, has ended.
+        """
         pause = _FIRST_PAUSE
-        while True:
+        while above is None or not above.has_ended:
             began = trio.current_time()
             await life()
             if trio.current_time() - began > _GOOD_LIFE:
@@ -128,20 +194,31 @@ class _Supervisor:
     async def _work(self) -> None:
         """Run one worker until it dies."""
         async with self._child("worker") as worker:
+            await self._ready(worker)
             await worker.process.wait()
-            _report("worker", worker.process)
+            _report(worker)
 
     async def _serve_photographers(self) -> None:
-        """Run mount and login until one dies; then the other ends, too."""
-        await trio.to_thread.run_sync(mountpoint.clear_dead_mount, self._config.jobfs.mountpoint)
+        """Run the mount until it dies, and login on it."""
+        await trio.to_thread.run_sync(self._clear_the_way)
         async with self._child("mount") as mount:
-            if not await self._ready(mount.process):
-                _report("mount", mount.process)
-                return
-            while mount.process.poll() is None:
-                async with self._child("login") as login:
-                    await _first_to_end(mount.process, login.process)
-                    _report("mount" if login.process.poll() is None else "login", login.process)
+            if await self._ready(mount):
+                await self._keep(partial(self._let_in, mount), above=mount)
+            _report(mount)
+
+    def _clear_the_way(self) -> None:
+        mountpoint.clear_dead_mount(self._config.jobfs.mountpoint)
+        mounts.share_parent(self._config.jobfs.mountpoint)
+
+    async def _let_in(self, mount: _Child) -> None:
+        """Run login until it or the mount dies."""
+        async with self._child("login") as login:
+            await self._ready(login)
+            await _first_to_end(mount.process, login.process)
+            if mount.has_ended:
+                await trio.to_thread.run_sync(_end_connections, login)
+            else:
+                _report(login)
 
     @asynccontextmanager
     async def _child(self, kind: str) -> AsyncIterator[_Child]:
@@ -151,9 +228,12 @@ class _Supervisor:
             process = await trio.lowlevel.open_process(
                 [*self._command, kind, "--supervised"], stdin=reading, start_new_session=True
             )
+        except BaseException:
+            os.close(writing)
+            raise
         finally:
             os.close(reading)
-        child = _Child(process, writing)
+        child = _Child(kind, process, writing)
         try:
             yield child
         finally:
@@ -161,45 +241,58 @@ class _Supervisor:
                 await child.end()
             os.close(writing)
 
-    async def _ready(self, process: trio.Process) -> bool:
-        """Wait until a role says that it is ready; false if it has died."""
+    async def _ready(self, child: _Child) -> bool:
+        """Wait until a role says that it is ready; false if it has died.
+
+        Raises CannotStartError if that has never been seen of its kind, and it was not killed.
+        """
         async with bell(self._database.catalog, nap=_NAP) as rings:
-            while process.poll() is None:
-                if await self._database.read(_is_ready, process.pid):
+            while not child.has_ended:
+                if await self._says_ready(child.process.pid):
+                    self._proven.add(child.kind)
                     return True
                 await rings.wait()
+        status = child.process.returncode
+        if child.kind not in self._proven and status is not None and status > 0:
+            raise CannotStartError(f"{child.kind} cannot start: see above")
         return False
 
+    async def _says_ready(self, pid: int) -> bool:
+        try:
+            alive = await self._database.read(_alive)
+        except CatalogUnavailableError as error:
+            log.warning("cannot see whether a role is ready, looking again: %s", error)
+            return False
+        return any(role.process.pid == pid and role.ready for role in alive)
 
-async def _first_to_end(*processes: trio.Process) -> None:
+
+async def _first_to_end(*those: trio.Process) -> None:
     async with trio.open_nursery() as nursery:
 
         async def wait_for(process: trio.Process) -> None:
             await process.wait()
             nursery.cancel_scope.cancel()
 
-        for process in processes:
+        for process in those:
             nursery.start_soon(wait_for, process)
 
 
-def _is_ready(connection: Connection, pid: int) -> bool:
-    now = datetime.now(UTC)
-    return any(
-        role.process.pid == pid and role.ready and role.is_alive(now)
-        for role in roles.known(connection)
-    )
+def _end_connections(login: _Child) -> None:
+    """End login without mercy for what is under way.
+
+    On a dead mount every request of a client fails, file by file; only a lost connection tells it to
+    connect again.
+    """
+    role = processes.process(login.process.pid)
+    served = [] if role is None else connections.descendants([role])
+    login.process.terminate()  # first, so that it does not take the end of sshd for an accident
+    connections.end_all(served)
 
 
-def _report(kind: str, process: trio.Process) -> None:
-    status = process.poll()
+def _report(child: _Child) -> None:
+    status = child.process.poll()
     if status is not None and status < 0:
-        log.error("%s was killed by %s; starting it again", kind, signal.Signals(-status).name)
+        how = f"was killed by {signal.Signals(-status).name}"
     else:
-        log.error("%s ended with status %s; starting it again", kind, status)
-
-
-async def _end_at_signal(everything: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            log.info("ending: %s", signal.Signals(number).name)
-            everything.cancel()
+        how = f"ended with status {status}"
+    log.error("%s %s; starting it again", child.kind, how)

@@ -121,6 +121,10 @@ class BlobStore:
         if self._durable:
             self._sync_folder(path.parent)
 
+    def drop_original(self, key: str) -> None:
+        """Delete a blob that no row has come to name."""
+        self.original(key).unlink(missing_ok=True)
+
     def drop_rendition(self, key: str) -> None:
         """Delete a rendition that no row names any more."""
         self.rendition(key).unlink(missing_ok=True)

@@ -145,10 +145,17 @@ def add(
 
 
 def remove(
-    connection: Connection, entry: Entry, *, account_id: int | None, now: datetime, now_ns: int
+    connection: Connection,
+    entry: Entry,
+    *,
+    account_id: int | None,
+    replaced: bool = False,
+    now: datetime,
+    now_ns: int,
 ) -> None:
-    """Take an entry out of its directory, into the trash."""
-    gone = {"removed_at": now, "removed_by": account_id, "ctime_ns": now_ns}
+    """Take an entry out of its directory, into the trash; *replaced* if another gets its name."""
+    gone: dict[str, Any] = {"removed_at": now, "removed_by": account_id, "replaced": replaced}
+    gone["ctime_ns"] = now_ns
     connection.execute(update(EntryRow).where(EntryRow.id == entry.id).values(**gone))
     assert entry.parent_id is not None
     touch(connection, entry.parent_id, now_ns=now_ns)
@@ -328,6 +335,7 @@ def _entries(access: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
             BlobRow.size, UploadRow.id.label("upload_id"), UploadRow.state,
             _SUBDIRECTORIES.label("subdirectories"), access.label("access"),
         )
+        .select_from(EntryRow)
         .join(JobRow, JobRow.id == EntryRow.job_id)
         .outerjoin(UploadRow, (UploadRow.entry_id == EntryRow.id) & UploadRow.current)
         .outerjoin(BlobRow, BlobRow.id == UploadRow.blob_id)
@@ -355,9 +363,7 @@ _SEEN = _GRANTED.where(EntryRow.removed_at.is_(None), JobRow.status == JobStatus
 
 _EXISTING = _entries(literal(Right.EDIT.value)).where(_THIS)
 _VISIBLE = _SEEN.where(_THIS)
-_RIGHT = _GRANTED.with_only_columns(_ACCESS, maintain_column_froms=True).where(
-    _THIS, AccountRow.enabled
-)
+_RIGHT = _GRANTED.with_only_columns(_ACCESS).where(_THIS, AccountRow.enabled)
 _CHILD = _SEEN.where(
     EntryRow.parent_id == bindparam("parent"), EntryRow.name_key == bindparam("key")
 )

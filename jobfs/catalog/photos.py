@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from jobfs.catalog import feed, tasks, uploads
 from jobfs.catalog.paths import Directories
@@ -88,12 +99,13 @@ class Photo:
 def is_wanted(connection: Connection, upload: Upload) -> bool:
     """Whether ingest should still look at an upload: it is the newest whole version of its entry.
 
-    The entry may show a newer one that broke off: until that is whole, this one is the photo.
+    The entry may show a newer one that broke off: until that is whole, this one is the photo. An
+    older one that was restored, so that the entry shows it, counts as the newest.
     """
     if upload.removed or upload.state not in _WANTED:
         return False
     newer = exists().where(
-        UploadRow.entry_id == upload.entry_id, UploadRow.id > upload.id,
+        UploadRow.entry_id == upload.entry_id, or_(UploadRow.id > upload.id, UploadRow.current),
         UploadRow.state.in_([state.value for state in _WANTED]),
     )  # fmt: skip
     return upload.current or not connection.execute(select(newer)).scalar_one()
@@ -139,6 +151,18 @@ def refuse(
         _note_sha256(connection, upload, sha256)
         uploads.change(connection, upload, change, now=now, reason=reason, advice=advice)
     return True
+
+
+def leave(connection: Connection, task: Task, *, now: datetime) -> None:
+    """Strike the task of an upload that was not wanted; put it back if it is by now.
+
+    Somebody may have restored it since the worker looked, and found the task claimed.
+    """
+    upload = uploads.get(connection, task.upload_id, lock=True)
+    if is_wanted(connection, upload):
+        tasks.postpone(connection, task, until=now, error="the file was restored just then")
+    else:
+        tasks.finish(connection, task)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,12 +213,14 @@ def _of_this_name(connection: Connection, upload: Upload) -> list[_Known]:
 
 
 def _known(connection: Connection, which: ColumnElement[bool]) -> list[_Known]:
+    # Locked, or a purge could strike a photo that is about to be given the name.
     query = (
         select(PhotoRow, BlobRow.sha256)
         .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
         .join(BlobRow, BlobRow.id == UploadRow.blob_id)
         .where(which)
         .order_by(PhotoRow.current.desc(), PhotoRow.id.desc())
+        .with_for_update(of=PhotoRow)
     )
     return [
         _Known(id=row.id, current=row.current, sha256=row.sha256, capture=_shot(row).capture)

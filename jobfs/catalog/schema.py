@@ -229,6 +229,7 @@ class EntryRow(Base):
     mtime_ns    as the client set it, else the last write; for directories the last change of a name
     removed_at  in the trash since; parent_id and name then say where it stood
     removed_by  the account that removed or replaced it
+    replaced    it is in the trash because another entry was renamed to its name
     """
 
     __tablename__ = "entry"
@@ -244,6 +245,10 @@ class EntryRow(Base):
               postgresql_where=text("directory AND removed_at IS NULL")),
         Index("ix_entry_listing", "parent_id", "id", sqlite_where=text("removed_at IS NULL"),
               postgresql_where=text("removed_at IS NULL")),
+        # Those of a name that are in the trash, too; and what a row to be deleted is the parent of.
+        Index("ix_entry_namesakes", "parent_id", "name_key"),
+        Index("ix_entry_trash", "removed_at", sqlite_where=text("removed_at IS NOT NULL"),
+              postgresql_where=text("removed_at IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )  # fmt: skip
 
@@ -259,6 +264,7 @@ class EntryRow(Base):
     atime_ns: Mapped[int]
     removed_at: Mapped[datetime | None]
     removed_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    replaced: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class BlobRow(Base):
@@ -284,7 +290,8 @@ class UploadRow(Base):
     """One sending of one file's content: a version of an entry.
 
     current     the version that the entry shows; one per file
-    base_id     the received version a rewrite began with; NULL for an upload from nothing
+    base_id     the received version a rewrite began with; NULL for an upload from nothing, and once that
+                version is gone from the trash
     account_id  who sends it; NULL if an administrator without an account did
     state       `jobfs.domain.uploads.UploadState`
     format      "JPEG", ...; NULL until judged, or when the content is no image
@@ -293,16 +300,25 @@ class UploadRow(Base):
     role_id     the mount that is writing it; not NULL exactly while the state is `receiving`
     late        it was finished after its job had left `planned`
     judged_at   NULL until its first close
+    superseded_at  when another version took its place; NULL exactly while it is current
+    superseded_by  the account that sent the other, or whose rewrite died; NULL if an administrator
+                   restored the other
     """
 
     __tablename__ = "upload"
     __table_args__ = (
         _one_of("state", UploadState),
         CheckConstraint("(state = 'receiving') = (role_id IS NOT NULL)", name="writer"),
+        CheckConstraint("current = (superseded_at IS NULL)", name="superseded"),
         Index("uq_upload_current", "entry_id", unique=True, sqlite_where=text("current"),
               postgresql_where=text("current")),
         Index("ix_upload_receiving", "role_id", sqlite_where=text("role_id IS NOT NULL"),
               postgresql_where=text("role_id IS NOT NULL")),
+        Index("ix_upload_base", "base_id", sqlite_where=text("base_id IS NOT NULL"),
+              postgresql_where=text("base_id IS NOT NULL")),
+        Index("ix_upload_trash", "superseded_at",
+              sqlite_where=text("superseded_at IS NOT NULL"),
+              postgresql_where=text("superseded_at IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )  # fmt: skip
 
@@ -321,6 +337,8 @@ class UploadRow(Base):
     late: Mapped[bool] = mapped_column(server_default=text("false"))
     started_at: Mapped[datetime]
     judged_at: Mapped[datetime | None]
+    superseded_at: Mapped[datetime | None]
+    superseded_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
 
 
 class PhotoRow(Base):

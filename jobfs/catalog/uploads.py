@@ -24,6 +24,7 @@ class Upload:
     blob_id: int
     blob_key: str
     base_id: int | None
+    account_id: int | None
     current: bool
     removed: bool
     state: UploadState
@@ -116,21 +117,34 @@ def reopen(connection: Connection, upload_id: int, *, role_id: int) -> None:
     _set(connection, upload_id, state=state.value, role_id=role_id)
 
 
-def supersede(connection: Connection, upload: Upload) -> None:
-    """Take the entry's present version out of its place; an unfinished one is cut off."""
-    values: dict[str, Any] = {"current": False}
+def supersede(
+    connection: Connection, upload: Upload, *, account_id: int | None, now: datetime
+) -> None:
+    """Take the entry's present version out of its place, into the trash; an unfinished one is cut off.
+
+    *account_id* is whose doing that is; None is an administrator's.
+    """
+    values: dict[str, Any] = {
+        "current": False, "superseded_at": now, "superseded_by": account_id
+    }  # fmt: skip
     if upload.state is UploadState.RECEIVING:
         values |= {"state": after(upload.state, Change.CUT_OFF).value, "role_id": None}
     _set(connection, upload.id, **values)
     feed.append(
         connection, EventKind.UPLOAD_SUPERSEDED,
-        job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
+        account_id=account_id, job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
     )  # fmt: skip
+
+
+def note_size(connection: Connection, upload: Upload, size: int) -> None:
+    """Note the bytes of a version that was superseded before it was judged; of another: nothing."""
+    if not upload.current and upload.state is UploadState.INTERRUPTED:
+        _set_size(connection, upload, size)
 
 
 def show_again(connection: Connection, upload_id: int) -> None:
     """Make a version the one its entry shows; the caller has taken the other away."""
-    _set(connection, upload_id, current=True)
+    _set(connection, upload_id, current=True, superseded_at=None, superseded_by=None)
 
 
 def change(
@@ -150,8 +164,7 @@ def change(
     state = after(upload.state, happened)
     _set(connection, upload.id, state=state.value, role_id=None, judged_at=now, **values)
     if "size" in values:
-        sized = update(BlobRow).where(BlobRow.id == upload.blob_id).values(size=values["size"])
-        connection.execute(sized)
+        _set_size(connection, upload, values["size"])
     feed.append(
         connection, EventKind.UPLOAD_JUDGED,
         account_id=account_id, job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
@@ -179,11 +192,16 @@ def _set(connection: Connection, upload_id: int, **values: Any) -> None:
     connection.execute(update(UploadRow).where(UploadRow.id == upload_id).values(**values))
 
 
+def _set_size(connection: Connection, upload: Upload, size: int) -> None:
+    _set(connection, upload.id, size=size)
+    connection.execute(update(BlobRow).where(BlobRow.id == upload.blob_id).values(size=size))
+
+
 def _uploads() -> Select[*tuple[Any, ...]]:
     return (
         select(
             UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.base_id,
-            UploadRow.current, UploadRow.state, UploadRow.size, BlobRow.key,
+            UploadRow.account_id, UploadRow.current, UploadRow.state, UploadRow.size, BlobRow.key,
             EntryRow.job_id, EntryRow.name, EntryRow.removed_at,
         )
         .join(BlobRow, BlobRow.id == UploadRow.blob_id)
@@ -194,6 +212,6 @@ def _uploads() -> Select[*tuple[Any, ...]]:
 def _upload(row: Row[Any]) -> Upload:
     return Upload(
         id=row.id, entry_id=row.entry_id, job_id=row.job_id, name=row.name, blob_id=row.blob_id,
-        blob_key=row.key, base_id=row.base_id, current=row.current,
+        blob_key=row.key, base_id=row.base_id, account_id=row.account_id, current=row.current,
         removed=row.removed_at is not None, state=UploadState(row.state), size=row.size,
     )  # fmt: skip

@@ -97,6 +97,18 @@ def photo() -> None:
 @main.group(
     cls=LazyGroup,
     lazy={
+        "list": Lazy("jobfs.cli.trash:list_trash", "List what is in a job's trash."),
+        "restore": Lazy("jobfs.cli.trash:restore", "Put something back from the trash."),
+        "purge": Lazy("jobfs.cli.trash:purge", "Delete what is in the trash for good."),
+    },
+)
+def trash() -> None:
+    """Find and restore what was deleted or overwritten."""
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
         "list": Lazy("jobfs.cli.queue:list_tasks", "List the tasks that are not done."),
         "retry": Lazy("jobfs.cli.queue:retry", "Try tasks again that have failed."),
         "pause": Lazy("jobfs.cli.queue:pause", "Let workers begin no more tasks."),

@@ -20,9 +20,12 @@ class EventKind(StrEnum):
     ENTRY_RENAMED = "entry.renamed"  # data: old and new parent and name
     ENTRY_CHANGED = "entry.changed"  # times, size
     ENTRY_REMOVED = "entry.removed"
+    ENTRY_RESTORED = "entry.restored"  # data: parent, name
     UPLOAD_STARTED = "upload.started"
     UPLOAD_JUDGED = "upload.judged"  # data: state
     UPLOAD_SUPERSEDED = "upload.superseded"
+    UPLOAD_RESTORED = "upload.restored"
+    UPLOAD_PURGED = "upload.purged"
     PHOTO_INGESTED = "photo.ingested"
     TASK_FAILED = "task.failed"
     TASK_RETRIED = "task.retried"

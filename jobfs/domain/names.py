@@ -9,11 +9,13 @@ import errno
 import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from jobfs.errors import JobfsError
 
 LONGEST_ENTRY_NAME = 255  # bytes of UTF-8; what every Linux file system and statfs promise
 LONGEST_JOB_NAME = 120  # NFC characters
+_LONGEST_ENDING = 32  # bytes; what is longer is a dot in a name
 
 _ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9._-]{0,31}")
 #: Controls, surrogates (no UTF-8), line and paragraph separators: nobody can type or see them.
@@ -138,6 +140,20 @@ def entry_name(raw: bytes) -> str:
 def entry_key(name: str) -> str:
     """Return what makes *name* the same entry: its NFC form. Case matters."""
     return unicodedata.normalize("NFC", name)
+
+
+def beside(name: str, number: int) -> str:
+    """Return the *number*th choice for what is restored while *name* is taken.
+
+    "IMG_1 (restored).JPG", then "IMG_1 (restored 2).JPG"; a long name is cut to make room.
+    """
+    ending = PurePosixPath(name).suffix
+    if _bytes_of(ending) > _LONGEST_ENDING:
+        ending = ""
+    mark = " (restored)" if number == 1 else f" (restored {number})"
+    room = LONGEST_ENTRY_NAME - _bytes_of(mark + ending)
+    stem = name.removesuffix(ending).encode()[:room].decode(errors="ignore")
+    return stem + mark + ending
 
 
 def is_temporary(name: str) -> bool:

@@ -43,7 +43,7 @@ async def ingest(database: Database, store: BlobStore, decoders: Decoders, task:
     """
     upload, wanted = await database.read(_look, task.upload_id)
     if not wanted:
-        await database.write(tasks.finish, task)
+        await database.write(photos.leave, task, now=datetime.now(UTC))
     elif task.attempts > CLAIMS:
         await _give_up(database, task, "every worker that has tried has ended while it did")
     else:

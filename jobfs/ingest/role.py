@@ -17,7 +17,7 @@ from jobfs.catalog.engine import CatalogUnavailableError
 from jobfs.catalog.tasks import Task
 from jobfs.config import Config, IngestConfig
 from jobfs.database import Bell, Database
-from jobfs.ingest import pipeline
+from jobfs.ingest import expiry, pipeline
 from jobfs.ingest.decoder import Decoders, open_decoders
 
 log = getLogger(__name__)
@@ -70,6 +70,7 @@ async def serve(
                 database=database, store=store, decoders=decoders, config=config.ingest, name=name
             )
             nursery.start_soon(_free_claims_of_the_dead, database)
+            nursery.start_soon(expiry.every_hour, database, store, config.retention.trash)
             nursery.start_soon(_work, shop, bell, claiming, working)
             task_status.started()
             try:

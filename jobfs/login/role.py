@@ -1,6 +1,7 @@
 """The login role: sshd, and the files from which it knows the accounts, in step with the database."""
 
 import logging
+import math
 import os
 import re
 import subprocess
@@ -32,6 +33,9 @@ _ACCOUNT_EVENTS = frozenset(
 _REPORT_PAUSE = 0.2
 #: Seconds between two looks for sshd's pid file, or for the end of uploads.
 _LOOK_PAUSE = 0.05
+#: Seconds that a client has, after its last byte, to set times, to look at the result and to log out:
+#: one whose connection ends before that reports a failure, or sends the file again.
+_LAST_WORDS = 1.0
 #: Seconds that ended connections have to be gone; longer only if the mount does not answer.
 _PATIENCE = 5
 #: How many of sshd's last lines its death is explained with.
@@ -39,7 +43,8 @@ _LAST_LINES = 10
 
 #: What sshd says that an operator must see, should see, and may want to see when asking for more.
 _ALARMING = re.compile(
-    r"Bind to port|Cannot bind|.*chroot.*(ownership|stat\(|: )|fatal", re.IGNORECASE
+    r"bad ownership or modes for chroot|safely_chroot|chroot\(|unable to chdir to chroot"
+    r"|Bind to port |Cannot bind "
 )
 _TELLING = re.compile(
     r"Accepted (password|publickey) |Failed |Invalid user |User .* not allowed |Server listening "
@@ -93,7 +98,8 @@ async def serve(
 
 def _prepare(config: LoginConfig) -> None:
     """Make everything that sshd needs but the accounts."""
-    config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.folder.mkdir(parents=True, exist_ok=True)
+    config.folder.chmod(0o700)
     if connections.end_all(connections.roots(config.sshd_config, config.extrausers)):
         log.warning("ended sshd and its connections, which an earlier run had left")
     config.pid_file.unlink(missing_ok=True)
@@ -225,12 +231,22 @@ async def _stop(listener: trio.Process, config: LoginConfig, drain: timedelta) -
         listener.terminate()
     await listener.wait()
     with trio.move_on_after(drain.total_seconds()):
-        while any(map(connections.is_uploading, served)):  # noqa: ASYNC110 (nobody tells)
-            await trio.sleep(_LOOK_PAUSE)
+        await _uploads_end(served)
     ended = await trio.to_thread.run_sync(_end_all, config, served)
     with trio.move_on_after(_PATIENCE):
         for one in ended:
             await _gone(one)
+
+
+async def _uploads_end(served: list[Process]) -> None:
+    """Return when nothing is being sent any more, and whoever sent has had its last words."""
+    quiet_at = -math.inf
+    while served := [one for one in served if one.is_running()]:
+        if any(map(connections.is_uploading, served)):
+            quiet_at = trio.current_time() + _LAST_WORDS
+        if trio.current_time() > quiet_at:
+            return
+        await trio.sleep(_LOOK_PAUSE)
 
 
 def _end_all(config: LoginConfig, served: list[Process]) -> set[Process]:

@@ -4,89 +4,35 @@ Opening, first writes and closes of one file happen one after the other (a lock 
 writes between them do not wait for each other.
 """
 
-import errno
 import logging
+import math
 import os
 import time
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import count
 from weakref import WeakValueDictionary
 
 import trio
 
-from jobfs import processes
 from jobfs.blobs.store import BlobStore, new_key
+from jobfs.catalog.engine import CatalogUnavailableError
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Database
 from jobfs.domain import inodes
 from jobfs.domain.uploads import SEALED, UploadState
 from jobfs.errors import JobfsError
+from jobfs.mount.handles import BadHandleError, Handle, Opener
 from jobfs.mount.versions import OpenVersion, examine, write_fully
-from jobfs.processes import Process
 from jobfs.tree import changes, versions
+from jobfs.tree.refusals import DetachedError
 from jobfs.tree.views import Node
 
 log = logging.getLogger(__name__)
 
-
-class BadHandleError(JobfsError):
-    """A handle that is not open for what is asked; EBADF, as read(2) and write(2) say."""
-
-    errno = errno.EBADF
-
-
-@dataclass(frozen=True, slots=True)
-class Opener:
-    """A process that opens a file, by its pid and uid at that moment."""
-
-    process: Process | None
-    uid: int
-
-    @classmethod
-    def of(cls, pid: int, uid: int) -> "Opener":
-        """Remember who opens: later, at flush, the kernel does not say who asks."""
-        return cls(processes.process(pid), uid)
-
-    def is_closing(self) -> bool:
-        """Whether a flush at this moment is a close, and not the end of a process that died.
-
-        A process that cannot be seen counts as dead. Connections run under their accounts' uids; a
-        program of root's that ends well without closing its files has sent all it had, too.
-        """
-        if self.process is None:
-            return False
-        return self.process.is_running() or (self.uid == 0 and self.process.is_ending_well())
-
-
-@dataclass(slots=True, eq=False)
-class Handle:
-    """One open of a file.
-
-    shown    the version the file showed when it was opened
-    reading  descriptor of the bytes it reads; None if opened for writing only
-    version  what it writes; None until it has changed something
-    opener   who opened it
-    """
-
-    number: int
-    inode: int
-    flags: int
-    shown: Upload
-    opener: Opener
-    reading: int | None = None
-    version: OpenVersion | None = None
-
-    @property
-    def account_id(self) -> int:
-        """The account in whose view it was opened."""
-        return inodes.unpack(self.inode).account
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether it was opened for writing."""
-        return self.flags & os.O_ACCMODE != os.O_RDONLY
+#: Seconds between two tries to settle what a failing disk or database has left unsettled.
+_PAUSE = 1.0
 
 
 class OpenFiles:
@@ -100,6 +46,8 @@ class OpenFiles:
         self._handles: dict[int, Handle] = {}
         self._versions: dict[int, OpenVersion] = {}  # by upload id
         self._locks: WeakValueDictionary[int, trio.Lock] = WeakValueDictionary()  # by entry id
+        # Handles that the kernel has released and whose version could not be settled.
+        self._left_over, self._each_left_over = trio.open_memory_channel[Handle](math.inf)
 
     # -- opening ---------------------------------------------------------------------------------
 
@@ -110,12 +58,10 @@ class OpenFiles:
         key = new_key()
         now = changes.moment(time.time_ns())
         descriptor = await trio.to_thread.run_sync(self._store.create, key)
-        with ExitStack() as undo:
-            undo.callback(os.close, descriptor)
+        with self._given_back_if_refused(key, descriptor):
             node, upload = await self._database.write_lazily(
                 changes.create, parent, name, role_id=self._role_id, blob_key=key, now=now
             )
-            undo.pop_all()
         version = self._attach(OpenVersion(upload, descriptor, size=0))
         handle = self._add(node.inode, flags, upload, opener, version)
         return handle, node
@@ -140,13 +86,11 @@ class OpenFiles:
         """Give a handle an empty version; whoever writes the present one has lost the file."""
         key = new_key()
         descriptor = await trio.to_thread.run_sync(self._store.create, key)
-        with ExitStack() as undo:
-            undo.callback(os.close, descriptor)
+        with self._given_back_if_refused(key, descriptor):
             upload = await self._database.write_lazily(
                 versions.start_over, handle.shown, account_id=handle.account_id,
                 role_id=self._role_id, blob_key=key, now=datetime.now(UTC),
             )  # fmt: skip
-            undo.pop_all()
         self._detach(handle.shown.id, "a newer upload has taken its place")
         version = OpenVersion(upload, descriptor, size=0)
         version.wrote_ns = time.time_ns()  # truncation is a change of its own
@@ -157,11 +101,14 @@ class OpenFiles:
     async def read(self, number: int, offset: int, size: int) -> bytes:
         """Return up to *size* bytes; what a handle has written it also reads."""
         handle = self._handle(number)
-        version = handle.version
-        descriptor = handle.reading if version is None else version.descriptor
-        if descriptor is None or handle.flags & os.O_ACCMODE == os.O_WRONLY:
+        handle.require_permitted()
+        if not handle.is_readable:
             raise BadHandleError("the file is not open for reading")
-        return await trio.to_thread.run_sync(os.pread, descriptor, size, offset)
+        if handle.version is not None:
+            with handle.version.moving_bytes() as descriptor:
+                return await trio.to_thread.run_sync(os.pread, descriptor, size, offset)
+        assert handle.reading is not None, "a handle reads its version, or the one it was shown"
+        return await trio.to_thread.run_sync(os.pread, handle.reading, size, offset)
 
     async def write(self, number: int, offset: int, data: bytes) -> int:
         """Store *data* and return its length, or raise; never less."""
@@ -170,13 +117,13 @@ class OpenFiles:
         if handle.flags & os.O_APPEND:
             # The kernel's offset is the size it remembers, which another handle may have moved.
             offset = version.reserve(len(data))
-        try:
-            await trio.to_thread.run_sync(write_fully, version.descriptor, offset, data)
-        except OSError:
-            version.failed = True
-            version.changed = True
-            raise
-        version.note_write(offset, len(data))
+        with version.moving_bytes() as descriptor:
+            try:
+                await trio.to_thread.run_sync(write_fully, descriptor, offset, data)
+            except OSError:
+                version.note_failure()
+                raise
+            version.note_write(offset, len(data))
         return len(data)
 
     async def truncate(self, number: int, size: int) -> None:
@@ -185,8 +132,9 @@ class OpenFiles:
         if handle.version is None and await self._size(handle) == size:
             return
         version = await self._writable(handle)
-        await trio.to_thread.run_sync(os.ftruncate, version.descriptor, size)
-        version.note_truncation(size)
+        with version.moving_bytes() as descriptor:
+            await trio.to_thread.run_sync(os.ftruncate, descriptor, size)
+            version.note_truncation(size)
 
     async def truncate_closed(self, inode: int, size: int, opener: Opener) -> None:
         """Cut or grow a file by its path: open, truncate, judge, close."""
@@ -224,26 +172,24 @@ class OpenFiles:
         shown = await self._database.read(versions.latest, upload)
         if shown.state in SEALED:
             return await self._rewrite(handle, shown)
-        resumed = await self._database.write_lazily(versions.resume, shown, role_id=self._role_id)
         version = self._versions.get(shown.id)
         if version is None:
             descriptor = await trio.to_thread.run_sync(self._open_for_writing, shown.blob_key)
             size = os.fstat(descriptor).st_size
-            version = self._attach(OpenVersion(resumed, descriptor, size=size))
-        version.receiving = True
-        self._use(handle, version)
+            version = OpenVersion(shown, descriptor, size=size, changed=False, receiving=False)
+        self._use(handle, self._attach(version))
+        await self._database.write_lazily(versions.resume, shown, role_id=self._role_id)
+        version.receiving = version.changed = True
         return version
 
     async def _rewrite(self, handle: Handle, shown: Upload) -> OpenVersion:
         key = new_key()
         descriptor = await trio.to_thread.run_sync(self._copy, key, shown.blob_key)
-        with ExitStack() as undo:
-            undo.callback(os.close, descriptor)
+        with self._given_back_if_refused(key, descriptor):
             upload = await self._database.write_lazily(
                 versions.rewrite, shown, account_id=handle.account_id,
                 role_id=self._role_id, blob_key=key, now=datetime.now(UTC),
             )  # fmt: skip
-            undo.pop_all()
         version = self._attach(OpenVersion(upload, descriptor, size=shown.size))
         for other in self._handles.values():  # whoever wrote the sealed version writes this one now
             if other.version is not None and other.version.upload.id == shown.id:
@@ -255,58 +201,95 @@ class OpenFiles:
 
     async def fsync(self, number: int) -> None:
         """Return when the bytes of a handle survive a power cut."""
-        version = self._handle(number).version
-        if version is not None:
-            key, descriptor = version.upload.blob_key, version.descriptor
-            await trio.to_thread.run_sync(self._store.sync, key, descriptor)
+        handle = self._handle(number)
+        handle.require_permitted()
+        if handle.version is not None:
+            with handle.version.moving_bytes() as descriptor:
+                key = handle.version.upload.blob_key
+                await trio.to_thread.run_sync(self._store.sync, key, descriptor)
 
     async def flush(self, number: int) -> None:
         """Make durable and judge what a handle wrote. close(2) waits for this, and for no more."""
         handle = self._handle(number)
-        if handle.version is None:
-            return
-        await self._settle(handle, closed=handle.opener.is_closing())
+        if handle.is_writable:
+            handle.require_permitted()
+        if handle.version is not None:
+            await self._settle(handle, closed=handle.opener.is_closing())
 
-    async def _settle(self, handle: Handle, *, closed: bool) -> None:
-        version = handle.version
-        if version is None or not version.changed:
-            return
-        if closed:
-            version.require_attached()
-        if version.detached is not None or (not closed and version.writers > 1):
-            return  # a dead client's share; the others go on
+    async def _settle(self, handle: Handle, *, closed: bool, alone: bool = False) -> None:
+        """Judge what a handle wrote; of a dead client only if it is *alone*, else the others go on."""
         async with self._lock(handle.inode):
-            version.changed = False
-            evidence = await trio.to_thread.run_sync(
-                lambda: examine(version, self._store, closed=closed)
-            )
-            version.size = evidence.size
-            upload = await self._database.write(
-                versions.settle, version.upload.id, evidence,
-                mtime_ns=version.wrote_ns, now=datetime.now(UTC),
-            )  # fmt: skip
-            version.receiving = False
-            version.wrote_ns = None
-            version.upload = upload
-        _log_outcome(handle, upload)
+            version = handle.version
+            if version is None or not version.changed:
+                return
+            if closed:
+                version.require_attached()
+            if version.detached is not None or not (closed or alone or version.writers == 1):
+                return
+            await self._judge(version, closed=closed)
+        _log_outcome(handle, version.upload)
+
+    async def _judge(self, version: OpenVersion, *, closed: bool) -> None:
+        # Who wants to write from now on waits for the lock, and asks for the row's state then. That
+        # holds, too, if this fails half-way.
+        version.receiving = False
+        await version.calm()
+        evidence = await trio.to_thread.run_sync(
+            lambda: examine(version, self._store, closed=closed)
+        )
+        upload = await self._database.write(
+            versions.settle, version.upload.id, evidence,
+            mtime_ns=version.wrote_ns, now=datetime.now(UTC),
+        )  # fmt: skip
+        version.note_judgement(upload, evidence.size)
 
     async def release(self, number: int) -> None:
         """Forget a handle; after the last one of a version ingest may begin."""
-        handle = self._handles.pop(number)
+        handle = self._handles[number]
         if handle.reading is not None:
             os.close(handle.reading)
+            handle.reading = None
+        if await self._is_settled(handle):
+            await self._forget(handle)
+        else:
+            self._left_over.send_nowait(handle)
+
+    async def _forget(self, handle: Handle) -> None:
+        del self._handles[handle.number]
         version = handle.version
         if version is None:
             return
-        version.writers -= 1
-        if version.writers > 0:
-            return
-        self._versions.pop(version.upload.id, None)
-        await trio.to_thread.run_sync(os.close, version.descriptor)
-        if version.upload.state is UploadState.RECEIVED:
-            await self._database.write_lazily(
-                versions.released, version.upload.id, now=datetime.now(UTC)
-            )
+        self._leave(version)
+        if version.writers == 0 and version.upload.state is UploadState.RECEIVED:
+            with suppress(CatalogUnavailableError):  # then the task waits for its time
+                await self._database.write_lazily(
+                    versions.released, version.upload.id, now=datetime.now(UTC)
+                )
+
+    async def settle_left_over(self) -> None:
+        """Settle, for ever, what could not be settled when the kernel released its last handle."""
+        async for handle in self._each_left_over:
+            if await self._is_settled(handle):
+                await self._forget(handle)
+            else:
+                self._left_over.send_nowait(handle)
+                await trio.sleep(_PAUSE)
+
+    async def _is_settled(self, handle: Handle, *, alone: bool = False) -> bool:
+        """Cut off what a flush has not settled, because it failed or the client died; if it can be."""
+        try:
+            await self._settle(handle, closed=False, alone=alone)
+        except DetachedError:
+            return True  # by a newer version, which another mount has begun
+        except (JobfsError, OSError) as error:
+            log.warning("upload of %r is not settled yet: %s", handle.shown.name, error)
+            return False
+        return True
+
+    async def cut_off_all(self) -> None:
+        """Settle everything that is still open as interrupted: the mount ends."""
+        for handle in list(self._handles.values()):
+            await self._is_settled(handle, alone=True)
 
     # -- what others ask -------------------------------------------------------------------------
 
@@ -329,21 +312,20 @@ class OpenFiles:
             version.wrote_ns = None
 
     async def revoke_ungranted(self) -> None:
-        """Fail the writing handles of accounts that have lost their grant."""
-        for handle in list(self._handles.values()):
-            if not handle.is_writable:
-                continue
-            entry_id = inodes.unpack(handle.inode).row
-            granted = await self._database.read(versions.still_granted, handle.account_id, entry_id)
-            if not granted and handle.version is not None:
-                handle.version.detach("the account may no longer write to this job")
+        """Fail the handles of accounts that have lost their grant, and cut off what they wrote."""
+        permitted = [handle for handle in self._handles.values() if handle.refused is None]
+        lost = [handle for handle in permitted if not await self._is_granted(handle)]
+        for handle in lost:
+            handle.refused = "the account may no longer work in this job"
+        for handle in lost:
+            log.info("account %d, %r: %s", handle.account_id, handle.shown.name, handle.refused)
+            await self._is_settled(handle)
 
-    async def cut_off_all(self) -> None:
-        """Settle everything that is still open as interrupted: the mount ends."""
-        for handle in list(self._handles.values()):
-            if handle.version is not None:
-                handle.version.writers = 1
-                await self._settle(handle, closed=False)
+    async def _is_granted(self, handle: Handle) -> bool:
+        entry_id = inodes.unpack(handle.inode).row
+        return await self._database.read(
+            versions.still_granted, handle.account_id, entry_id, writing=handle.is_writable
+        )
 
     # -- small parts -----------------------------------------------------------------------------
 
@@ -375,10 +357,9 @@ class OpenFiles:
         version.writers += 1
 
     def _leave(self, version: OpenVersion) -> None:
-        version.writers -= 1
-        if version.writers == 0:
-            self._versions.pop(version.upload.id, None)
-            os.close(version.descriptor)
+        version.leave()
+        if version.writers == 0 and version.detached is None:
+            del self._versions[version.upload.id]
 
     def _detach(self, upload_id: int, why: str) -> None:
         version = self._versions.pop(upload_id, None)
@@ -393,6 +374,7 @@ class OpenFiles:
 
     def _writable_handle(self, number: int) -> Handle:
         handle = self._handle(number)
+        handle.require_permitted()
         if not handle.is_writable:
             raise BadHandleError("the file is not open for writing")
         return handle
@@ -405,6 +387,17 @@ class OpenFiles:
 
     def _lock(self, inode: int) -> trio.Lock:
         return self._locks.setdefault(inodes.unpack(inode).row, trio.Lock())
+
+    @contextmanager
+    def _given_back_if_refused(self, key: str, descriptor: int) -> Iterator[None]:
+        """Close and delete a new blob if the block, which is to give it a row, is refused."""
+        try:
+            yield
+        except BaseException as error:
+            os.close(descriptor)
+            if isinstance(error, JobfsError) and not isinstance(error, CatalogUnavailableError):
+                self._store.drop_original(key)  # else nobody knows whether the row is there
+            raise
 
     def _open_for_writing(self, key: str) -> int:
         return self._store.open(key, writing=True)

@@ -4,9 +4,9 @@ import errno
 import logging
 import stat
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
+from jobfs import mounts
 from jobfs.errors import JobfsError
 
 log = logging.getLogger(__name__)
@@ -20,15 +20,6 @@ BARE_MODE = 0o555
 
 class BadMountpointError(JobfsError):
     """The mountpoint cannot be used; EIO, since nothing is served."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A line of /proc/self/mountinfo, as far as it matters here."""
-
-    path: Path
-    kind: str
-    shared: bool
 
 
 def prepare(mountpoint: Path) -> None:
@@ -67,23 +58,8 @@ def unmount(mountpoint: Path) -> None:
 
 def mounted(mountpoint: Path) -> bool:
     """Whether a jobfs, dead or alive, is the topmost mount there."""
-    here = [mount for mount in mounts() if mount.path == mountpoint]
+    here = [mount for mount in mounts.table() if mount.at == mountpoint]
     return bool(here) and here[-1].kind == FILE_SYSTEM
-
-
-def mounts() -> list[Mount]:
-    """Return this process's mounts, those on top last. Source: proc_pid_mountinfo(5)."""
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    return [_mount(line) for line in lines.splitlines()]
-
-
-def _mount(line: str) -> Mount:
-    before, _, after = line.partition(" - ")
-    fields = before.split()
-    path = fields[4].encode("utf-8", "surrogateescape").decode("unicode_escape")
-    path = path.encode("latin-1").decode("utf-8", "surrogateescape")
-    shared = any(field.startswith("shared:") for field in fields[6:])
-    return Mount(Path(path), after.split()[0], shared)
 
 
 def _is_dead(mountpoint: Path) -> bool:

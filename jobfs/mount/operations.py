@@ -29,7 +29,8 @@ from pyfuse3 import (
 
 from jobfs.blobs.store import BlobStore
 from jobfs.database import Database
-from jobfs.mount.files import Opener, OpenFiles
+from jobfs.mount.files import OpenFiles
+from jobfs.mount.handles import Opener
 from jobfs.mount.replies import attributes, file_system, replies_errno
 from jobfs.tree import attributes as xattrs
 from jobfs.tree import changes, views

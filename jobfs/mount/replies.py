@@ -20,6 +20,10 @@ T = TypeVar("T")
 _BLOCK = 512  # bytes; the unit of st_blocks, whatever the file system
 _PREFERRED_TRANSFER = 128 * 1024  # bytes; st_blksize, what cp and friends read and write at once
 
+#: What a disk may say for reasons of its own. Everything else, ENOENT above all, would tell the client
+#: something about the file it named.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
 
 def replies_errno(
     handler: Callable[P, Coroutine[Any, Any, T]],
@@ -39,9 +43,12 @@ def replies_errno(
             if refusal.errno == errno.EIO:
                 log.error("%s: %s", handler.__name__, refusal)  # noqa: TRY400 (no bug, no stack)
             raise pyfuse3.FUSEError(refusal.errno) from refusal
-        except OSError as trouble:  # the store's disk: full, read-only, failing
+        except OSError as trouble:  # the store's disk
+            if trouble.errno not in _FULL:
+                log.exception("%s: replying EIO", handler.__name__)
+                raise pyfuse3.FUSEError(errno.EIO) from trouble
             log.warning("%s: %s", handler.__name__, trouble)
-            raise pyfuse3.FUSEError(trouble.errno or errno.EIO) from trouble
+            raise pyfuse3.FUSEError(trouble.errno) from trouble
         except Exception as bug:
             log.exception("%s: replying EIO", handler.__name__)
             raise pyfuse3.FUSEError(errno.EIO) from bug

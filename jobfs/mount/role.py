@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import trio
 from jobfs import database as door
 from jobfs.blobs.store import BlobStore, LostBytesError
 from jobfs.catalog import feed, roles, uploads
-from jobfs.catalog.engine import Connection
+from jobfs.catalog.engine import CatalogUnavailableError, Connection
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Bell, Database
 from jobfs.domain.events import EventKind
+from jobfs.errors import JobfsError
 from jobfs.mount import mountpoint as places
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.operations import JobOperations
@@ -25,6 +27,9 @@ log = logging.getLogger(__name__)
 #: Events after which an account may have lost what its open handles write to.
 _GRANTS = {EventKind.GRANT_REMOVED, EventKind.GRANT_CHANGED, EventKind.ACCOUNT_CHANGED}
 
+#: Seconds between two tries while the database is away.
+_PAUSE = 1.0
+
 _OPTIONS = pyfuse3.default_options | {
     "fsname=jobfs",
     "subtype=jobfs",
@@ -34,6 +39,10 @@ _OPTIONS = pyfuse3.default_options | {
     "nodev",
     "noexec",
 }
+
+
+class UnmountedError(JobfsError):
+    """The role has lost its mount, so it cannot serve; EIO, and whoever supervises it mounts again."""
 
 
 async def serve(
@@ -54,7 +63,8 @@ async def serve(
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_follow, database, bell, files, role_id, position)
-            nursery.start_soon(_serve_kernel, nursery.cancel_scope)
+            nursery.start_soon(files.settle_left_over)
+            nursery.start_soon(_serve_kernel)
             task_status.started()
     finally:
         with trio.CancelScope(shield=True):
@@ -63,9 +73,9 @@ async def serve(
             await files.cut_off_all()
 
 
-async def _serve_kernel(whole: trio.CancelScope) -> None:
+async def _serve_kernel() -> None:
     await pyfuse3.main()
-    whole.cancel()  # somebody has unmounted it
+    raise UnmountedError("the mount has gone: somebody else has unmounted it")
 
 
 async def _follow(
@@ -73,8 +83,23 @@ async def _follow(
 ) -> None:
     async for reached, events in door.follow(database, bell, position):
         if any(event.kind in _GRANTS for event in events):
+            await _revoke(files)
+            with suppress(CatalogUnavailableError):
+                await database.write_lazily(roles.took, role_id, reached)
+
+
+async def _revoke(files: OpenFiles) -> None:
+    """Act on changed grants. What goes wrong with it must not end the mount for everyone."""
+    while True:
+        try:
             await files.revoke_ungranted()
-            await database.write_lazily(roles.took, role_id, reached)
+        except CatalogUnavailableError as error:
+            log.warning("cannot look at the grants, trying again: %s", error)
+        except Exception:
+            log.exception("cannot look at the grants, trying again")
+        else:
+            return
+        await trio.sleep(_PAUSE)
 
 
 async def sweep(database: Database, store: BlobStore) -> None:

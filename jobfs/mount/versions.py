@@ -2,7 +2,11 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+import trio
 
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog.uploads import Upload
@@ -14,17 +18,19 @@ from jobfs.tree.refusals import DetachedError
 
 @dataclass(slots=True, eq=False)
 class OpenVersion:
-    """A version that handles write.
+    """A version that handles write, and the descriptor of its blob.
 
-    The event loop's thread owns the fields; bytes are moved by other threads.
+    The event loop's thread owns the fields; bytes are moved by other threads. While *receiving* any
+    number of them may write. A judgement makes it false first and waits for them, so that nothing is
+    written to what has been found whole.
 
     size       bytes, as every getattr answers it
     written    which of them were sent, now or before
     wrote_ns   the time of the last write; None if none came since the client set a time
     failed     a write did not reach the disk
     changed    something has changed since the last judgement
-    receiving  its row says so; after a judgement it does not, until the next write
-    detached   a newer version has taken its place, or its account has lost the grant
+    receiving  its row says so; from a judgement on it may not, until the next write
+    detached   a newer version has taken its place
     writers    open handles
     """
 
@@ -38,9 +44,37 @@ class OpenVersion:
     receiving: bool = True
     detached: str | None = None
     writers: int = 0
+    _moving: int = 0  # threads that move bytes at this moment
+    _calm: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
         self.written.add(0, self.size)
+
+    @contextmanager
+    def moving_bytes(self) -> Iterator[int]:
+        """Give the descriptor to a thread for the length of a block."""
+        self._moving += 1
+        try:
+            yield self.descriptor
+        finally:
+            self._moving -= 1
+            self._calm.set()
+            self._close_if_unused()
+
+    async def calm(self) -> None:
+        """Return when no thread moves bytes any more."""
+        while self._moving:
+            self._calm = trio.Event()
+            await self._calm.wait()
+
+    def leave(self) -> None:
+        """One handle less; the last one closes the descriptor."""
+        self.writers -= 1
+        self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if self.writers == 0 and self._moving == 0:
+            os.close(self.descriptor)
 
     def require_attached(self) -> None:
         """Raise DetachedError if what is written here can no longer become the file."""
@@ -71,6 +105,20 @@ class OpenVersion:
         self.wrote_ns = time.time_ns()
         self.changed = True
 
+    def note_failure(self) -> None:
+        """Record that bytes the client sent did not reach the disk."""
+        self.failed = True
+        self.changed = True
+
+    def note_judgement(self, upload: Upload, size: int) -> None:
+        """Record what the bytes, *size* of them, were found to be."""
+        self.changed = False
+        self.upload = upload
+        self.size = size
+        self.written.truncate(size)
+        self.wrote_ns = None
+        self.failed = False
+
 
 def write_fully(descriptor: int, offset: int, data: bytes) -> None:
     """Write all of *data*; the disk may take less at once. Raises OSError."""
@@ -83,12 +131,14 @@ def write_fully(descriptor: int, offset: int, data: bytes) -> None:
 def examine(version: OpenVersion, store: BlobStore, *, closed: bool) -> Evidence:
     """Make a version's bytes durable and say what they are; reads the disk.
 
-    What a dead client left is cut to the part without a gap: a hole would survive a resume unseen.
+    What a dead client or a failed write left is cut to the part without a gap: a hole would survive a
+    resume unseen.
     """
-    if not closed:
+    size, gap = version.size, version.written.first_gap(version.size)
+    if not closed or version.failed:
         size = store.cut_to_prefix(version.descriptor, version.written.contiguous_prefix())
-        store.sync(version.upload.blob_key, version.descriptor)
-        return Evidence(closed=False, finding=content.UNREAD, size=size)
+        gap = None
     store.sync(version.upload.blob_key, version.descriptor)
-    gap = version.written.first_gap(version.size)
+    if not closed:
+        return Evidence(closed=False, finding=content.UNREAD, size=size)
     return content.evidence(version.descriptor, failed=version.failed, gap=gap)

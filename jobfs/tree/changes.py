@@ -220,4 +220,6 @@ def _replace(
         raise NoDirectoryError(f"{there.name!r} is a file")
     if there.directory:
         _require_empty(connection, there)
-    entries.remove(connection, there, account_id=account_id, now=now.at, now_ns=now.ns)
+    entries.remove(
+        connection, there, account_id=account_id, replaced=True, now=now.at, now_ns=now.ns
+    )

@@ -1,5 +1,6 @@
 """The versions of a file: which one a handle writes, and what becomes of it when it is closed."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from jobfs.blobs.store import BlobStore
@@ -8,7 +9,6 @@ from jobfs.catalog.engine import Connection
 from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes
 from jobfs.domain.inodes import Kind
-from jobfs.domain.jobs import Right
 from jobfs.domain.judgement import Evidence, Verdict, judge
 from jobfs.domain.uploads import Change, UploadState
 from jobfs.tree import content
@@ -90,11 +90,12 @@ def settle(
 ) -> Upload:
     """Judge an upload whose handle is being closed; its bytes are durable already.
 
-    *mtime_ns* is the last write, None if the client set a time after it.
+    *mtime_ns* is the last write, None if the client set a time after it. Raises DetachedError if
+    another mount has begun a newer version.
     """
     upload = uploads.get(connection, upload_id, lock=True)
     if upload.state is not UploadState.RECEIVING:
-        return upload
+        return _require_shown(connection, upload)
     _apply(connection, upload, judge(upload.name, evidence), size=evidence.size, now=now)
     settled = uploads.get(connection, upload_id)
     if mtime_ns is not None and settled.current:
@@ -118,7 +119,16 @@ def judge_again(connection: Connection, store: BlobStore, entry_id: int, *, now:
 def cut_off(connection: Connection, upload: Upload, size: int, *, now: datetime) -> None:
     """Settle what a dead mount left open; its blob was cut to *size* bytes."""
     evidence = Evidence(closed=False, finding=content.UNREAD, size=size)
-    settle(connection, upload.id, evidence, mtime_ns=None, now=now)
+    with suppress(DetachedError):  # it was cut off with the newer upload's first byte
+        settle(connection, upload.id, evidence, mtime_ns=None, now=now)
+
+
+def left_behind(connection: Connection, upload_id: int, size: int) -> None:
+    """Note how many bytes a version has that lost its file while it was being written.
+
+    For the handle's release: the version is in the trash already, and nothing judges it.
+    """
+    uploads.note_size(connection, uploads.get(connection, upload_id, lock=True), size)
 
 
 def released(connection: Connection, upload_id: int, *, now: datetime) -> None:
@@ -126,9 +136,10 @@ def released(connection: Connection, upload_id: int, *, now: datetime) -> None:
     tasks.lift(connection, upload_id, now=now)
 
 
-def still_granted(connection: Connection, account_id: int, entry_id: int) -> bool:
-    """Whether the account still holds a grant on the entry's job, whatever the job's status."""
-    return entries.access(connection, account_id, entry_id) in {Right.ADD, Right.EDIT}
+def still_granted(connection: Connection, account_id: int, entry_id: int, *, writing: bool) -> bool:
+    """Whether the account may still write, or read, in the entry's job, whatever its status."""
+    right = entries.access(connection, account_id, entry_id)
+    return right is not None and (right.may_create() or not writing)
 
 
 def _begin(
@@ -143,7 +154,7 @@ def _begin(
     now: datetime,
 ) -> Upload:
     present = _require_shown(connection, shown)
-    uploads.supersede(connection, present)
+    uploads.supersede(connection, present, account_id=account_id, now=now)
     upload_id = uploads.begin(
         connection, entry_id=present.entry_id, job_id=present.job_id, account_id=account_id,
         role_id=role_id, blob_key=blob_key, base_id=base_id, size=size, now=now,
@@ -184,5 +195,6 @@ def _undo_rewrite(
     """Show the received version again: a rewrite that died half-way is worth less than it."""
     uploads.change(connection, upload, verdict.change, now=now, size=size, reason=verdict.reason)
     if upload.current:
-        uploads.supersede(connection, uploads.get(connection, upload.id))
+        cut_off = uploads.get(connection, upload.id)
+        uploads.supersede(connection, cut_off, account_id=upload.account_id, now=now)
         uploads.show_again(connection, base_id)

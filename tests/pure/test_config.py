@@ -229,6 +229,7 @@ def test_empty_sections_say_nothing(file: Path) -> None:
         ("ingest.time_limit = nan", "found NaN", "above 0"),
         ("ingest.lease = inf", "found Infinity", "at most 86400"),
         ("renditions.large.edge = 2", "found 2", "from 16 to 16384"),
+        ("retention.trash_days = 0", "found 0", "from 1 to 3650"),
         ("renditions.large.quality = 101", "found 101", "from 1 to 100"),
         ("renditions.large.size = 1", "no such setting", "edge, quality"),
         ("renditions.large.edge.x = 1", "no such setting", "edge, quality"),

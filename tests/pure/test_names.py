@@ -243,3 +243,30 @@ def test_other_names_may_not_name_an_account(name: str) -> None:
         names.account_name(name)
 
     assert refusal.value.errno == errno.EINVAL
+
+
+# --- beside a name that is taken ---
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("a.jpg", "a (restored).jpg", "a (restored 2).jpg"),
+        ("a.jpg.filepart", "a.jpg (restored).filepart", "a.jpg (restored 2).filepart"),
+        ("Class 1", "Class 1 (restored)", "Class 1 (restored 2)"),
+        (".hidden", ".hidden (restored)", ".hidden (restored 2)"),
+        ("ends.", "ends. (restored)", "ends. (restored 2)"),
+    ],
+)
+def test_what_is_restored_beside_a_name_keeps_its_ending(
+    name: str, first: str, second: str
+) -> None:
+    assert (names.beside(name, 1), names.beside(name, 2)) == (first, second)
+
+
+@pytest.mark.parametrize("name", ["ü" * 125 + ".JPG", "a." + "ü" * 126, "x" * 255])
+def test_a_name_beside_the_longest_is_no_longer(name: str) -> None:
+    beside = names.beside(name, 12)
+
+    assert names.entry_name(beside.encode()) == beside
+    assert beside.count(" (restored 12)") == 1

@@ -52,7 +52,9 @@ class Job:
         entry = self._entry(self.folder(tuple(folders)), name, directory=False)
         if instead_of is not None:
             self.connection.execute(
-                update(UploadRow).where(UploadRow.id == instead_of).values(current=False)
+                update(UploadRow)
+                .where(UploadRow.id == instead_of)
+                .values(current=False, superseded_at=NOON)
             )
         blob = insert(BlobRow).values(key=new_key(), size=size, created_at=NOON)
         upload = insert(UploadRow).values(

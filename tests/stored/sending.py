@@ -79,7 +79,7 @@ class Sender:
             entry_id = self._entry(connection, path)
             shown = uploads.current(connection, entry_id)
             if shown is not None:
-                uploads.supersede(connection, shown)
+                uploads.supersede(connection, shown, account_id=None, now=now())
             return uploads.begin(
                 connection, entry_id=entry_id, job_id=job_id, account_id=None, role_id=role_id,
                 blob_key=key, now=now(),

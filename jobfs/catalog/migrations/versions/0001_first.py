@@ -232,6 +232,7 @@ def upgrade() -> None:
         sa.Column("atime_ns", NUMBER, nullable=False),
         sa.Column("removed_at", Instant(), nullable=True),
         sa.Column("removed_by", NUMBER, nullable=True),
+        sa.Column("replaced", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint("id BETWEEN 1 AND 1099511627775", name=op.f("ck_entry_id_fits_inode")),
         sa.ForeignKeyConstraint(["created_by"], ["account.id"], name=op.f("fk_entry_created_by")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_entry_job_id")),
@@ -256,6 +257,15 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("removed_at IS NULL"),
         postgresql_where=sa.text("removed_at IS NULL"),
+    )
+    op.create_index("ix_entry_namesakes", "entry", ["parent_id", "name_key"], unique=False)
+    op.create_index(
+        "ix_entry_trash",
+        "entry",
+        ["removed_at"],
+        unique=False,
+        sqlite_where=sa.text("removed_at IS NOT NULL"),
+        postgresql_where=sa.text("removed_at IS NOT NULL"),
     )
     op.create_index(
         "uq_entry_job_root",
@@ -303,6 +313,9 @@ def upgrade() -> None:
         sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("started_at", Instant(), nullable=False),
         sa.Column("judged_at", Instant(), nullable=True),
+        sa.Column("superseded_at", Instant(), nullable=True),
+        sa.Column("superseded_by", NUMBER, nullable=True),
+        sa.CheckConstraint("current = (superseded_at IS NULL)", name=op.f("ck_upload_superseded")),
         sa.CheckConstraint(
             "(state = 'receiving') = (role_id IS NOT NULL)", name=op.f("ck_upload_writer")
         ),
@@ -315,6 +328,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["blob_id"], ["blob.id"], name=op.f("fk_upload_blob_id")),
         sa.ForeignKeyConstraint(["entry_id"], ["entry.id"], name=op.f("fk_upload_entry_id")),
         sa.ForeignKeyConstraint(["role_id"], ["role.id"], name=op.f("fk_upload_role_id")),
+        sa.ForeignKeyConstraint(
+            ["superseded_by"], ["account.id"], name=op.f("fk_upload_superseded_by")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_upload")),
         sqlite_autoincrement=True,
     )
@@ -327,6 +343,22 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("role_id IS NOT NULL"),
         postgresql_where=sa.text("role_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_upload_base",
+        "upload",
+        ["base_id"],
+        unique=False,
+        sqlite_where=sa.text("base_id IS NOT NULL"),
+        postgresql_where=sa.text("base_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_upload_trash",
+        "upload",
+        ["superseded_at"],
+        unique=False,
+        sqlite_where=sa.text("superseded_at IS NOT NULL"),
+        postgresql_where=sa.text("superseded_at IS NOT NULL"),
     )
     op.create_index(
         "uq_upload_current",

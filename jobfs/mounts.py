@@ -22,6 +22,7 @@ class Mount:
     device  "major:minor"
     root    the directory of the file system that is mounted
     at      where it is mounted
+    kind    the file system's type
     shared  mounts made below it appear in other namespaces, too
     """
 
@@ -30,6 +31,7 @@ class Mount:
     device: str
     root: Path
     at: Path
+    kind: str
     shared: bool
 
 
@@ -87,6 +89,7 @@ def _mount(line: str) -> Mount:
     number, parent, device, root, at, _options, *rest = line.split(" ")
     return Mount(
         id=int(number), parent=int(parent), device=device, root=_path(root), at=_path(at),
+        kind=rest[rest.index("-") + 1],
         shared=any(field.startswith("shared:") for field in rest[: rest.index("-")]),
     )  # fmt: skip
 

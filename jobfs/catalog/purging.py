@@ -1,0 +1,157 @@
+"""Emptying the trash: first the rows, in one transaction; then, by the caller, the bytes.
+
+A crash between the two leaves bytes that no row names, which harm nobody. The other order would leave
+rows whose bytes are gone. Events stay: they are no part of what they speak of.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
+
+from jobfs.catalog import feed
+from jobfs.catalog.schema import BlobRow, EntryRow, PhotoRow, RenditionRow, TaskRow, UploadRow
+from jobfs.catalog.trash import is_needed
+from jobfs.domain.events import EventKind
+from jobfs.domain.uploads import UploadState
+
+#: Uploads that one transaction strikes, so that clients need not wait long for SQLite's one writer.
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged:
+    """What a transaction has struck: *uploads* of *size* bytes together.
+
+    The keys in *originals* and *renditions* are to be deleted from the store when it is committed.
+    """
+
+    uploads: int
+    size: int
+    originals: tuple[str, ...]
+    renditions: tuple[str, ...]
+
+
+def expired(
+    connection: Connection, *, removed_before: datetime, job_id: int | None = None
+) -> tuple[int, int]:
+    """Return how many uploads `purge` would strike by and by, and their bytes."""
+    query = _expired(
+        removed_before, job_id, func.count(), func.coalesce(func.sum(UploadRow.size), 0)
+    )
+    number, size = connection.execute(query).one()
+    return int(number), int(size)
+
+
+def purge(connection: Connection, *, removed_before: datetime, job_id: int | None = None) -> Purged:
+    """Strike some of what came into the trash before an instant, from one job or all.
+
+    To be called until it finds no more. What a photo shows is kept, as `jobfs.catalog.trash` says, and
+    what a worker or a mount has in its hands waits for the next time.
+    """
+    doomed = _doomed(connection, removed_before, job_id)
+    renditions = _strike_photos(connection, [row.id for row in doomed])
+    originals = _strike_uploads(connection, doomed)
+    _strike_directories(connection, removed_before, job_id)
+    for row in doomed:
+        feed.append(
+            connection, EventKind.UPLOAD_PURGED,
+            job_id=row.job_id, entry_id=row.entry_id, upload_id=row.id,
+        )  # fmt: skip
+    return Purged(
+        uploads=len(doomed), size=sum(row.size for row in doomed),
+        originals=originals, renditions=renditions,
+    )  # fmt: skip
+
+
+def _expired(
+    removed_before: datetime, job_id: int | None, *columns: Any
+) -> Select[*tuple[Any, ...]]:
+    """Select from the uploads that are to go: files removed, and versions superseded, in time.
+
+    The versions of a removed file go with it or after it, never before. What has a task may be what
+    becomes the photo when the version that took its place breaks off.
+    """
+    has_task = exists().where(TaskRow.upload_id == UploadRow.id, TaskRow.failed_at.is_(None))
+    of_removed = EntryRow.removed_at < removed_before
+    superseded = UploadRow.superseded_at < removed_before
+    query = (
+        select(*columns)
+        .join_from(UploadRow, EntryRow, EntryRow.id == UploadRow.entry_id)
+        .where(
+            or_(
+                and_(of_removed, or_(UploadRow.current, superseded)),
+                and_(EntryRow.removed_at.is_(None), superseded),
+            ),
+            UploadRow.state != UploadState.RECEIVING.value, ~is_needed(), ~has_task,
+        )
+    )  # fmt: skip
+    return query if job_id is None else query.where(EntryRow.job_id == job_id)
+
+
+def _doomed(
+    connection: Connection, removed_before: datetime, job_id: int | None
+) -> list[Row[*tuple[Any, ...]]]:
+    """Lock some of the uploads that are to go, and return them.
+
+    The statement that locks may show the other tables as they were before: so it only locks, and what
+    it has locked is looked at again. Whoever restores or rewrites a version locks it first, too.
+    """
+    some = _expired(removed_before, job_id, UploadRow.id).order_by(UploadRow.id).limit(BATCH)
+    locked = connection.execute(some.with_for_update(skip_locked=True, of=UploadRow)).scalars()
+    columns = (
+        UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.size, EntryRow.job_id
+    )  # fmt: skip
+    again = _expired(removed_before, job_id, *columns).where(UploadRow.id.in_(list(locked)))
+    return list(connection.execute(again))
+
+
+def _strike_photos(connection: Connection, upload_ids: Sequence[int]) -> tuple[str, ...]:
+    """Strike the photos that show these uploads; returns the keys of their renditions.
+
+    Locked first: ingest may be giving one of them to a new upload of the same name.
+    """
+    photos = select(PhotoRow.id).where(PhotoRow.upload_id.in_(upload_ids)).with_for_update()
+    ids = list(connection.execute(photos).scalars())
+    renditions = delete(RenditionRow).where(RenditionRow.photo_id.in_(ids))
+    keys = connection.execute(renditions.returning(RenditionRow.key)).scalars().all()
+    connection.execute(delete(PhotoRow).where(PhotoRow.id.in_(ids)))
+    return tuple(keys)
+
+
+def _strike_uploads(
+    connection: Connection, doomed: Sequence[Row[*tuple[Any, ...]]]
+) -> tuple[str, ...]:
+    """Strike uploads, and entries that have no other; returns the keys of blobs nobody needs now."""
+    ids = [row.id for row in doomed]
+    connection.execute(delete(TaskRow).where(TaskRow.upload_id.in_(ids)))
+    connection.execute(update(UploadRow).where(UploadRow.base_id.in_(ids)).values(base_id=None))
+    connection.execute(delete(UploadRow).where(UploadRow.id.in_(ids)))
+    blobs = delete(BlobRow).where(
+        BlobRow.id.in_([row.blob_id for row in doomed]),
+        ~exists().where(UploadRow.blob_id == BlobRow.id),
+    )
+    keys = connection.execute(blobs.returning(BlobRow.key)).scalars().all()
+    left_empty = delete(EntryRow).where(
+        EntryRow.id.in_({row.entry_id for row in doomed}), EntryRow.removed_at.is_not(None),
+        ~exists().where(UploadRow.entry_id == EntryRow.id),
+    )  # fmt: skip
+    connection.execute(left_empty)
+    return tuple(keys)
+
+
+def _strike_directories(
+    connection: Connection, removed_before: datetime, job_id: int | None
+) -> None:
+    """Strike removed directories in which not even something removed has stood; one level of them."""
+    child = aliased(EntryRow)
+    empty = delete(EntryRow).where(
+        EntryRow.directory, EntryRow.removed_at < removed_before,
+        ~exists().where(child.parent_id == EntryRow.id),
+    )  # fmt: skip
+    if job_id is not None:
+        empty = empty.where(EntryRow.job_id == job_id)
+    connection.execute(empty)

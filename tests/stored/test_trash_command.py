@@ -1,0 +1,106 @@
+"""`jobfs trash`, by the commands a person types."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Connection, update
+
+from jobfs.blobs.store import BlobStore
+from jobfs.catalog.engine import Catalog
+from jobfs.catalog.schema import EntryRow
+from jobfs.cli.main import main
+from tests.stored.wedding import RED, Wedding
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
+    return Wedding.add(catalog, store)
+
+
+@pytest.fixture
+def jobfs(wedding: Wedding, database_url: str, tmp_path: Path) -> Run:
+    """The command `jobfs`, on the same database and store."""
+    root = wedding.store.original("0" * 32).parents[2]
+    file = tmp_path / "jobfs.toml"
+    file.write_text(f"[jobfs]\ndata = '{root}'\ndatabase = '{database_url}'\n")
+
+    def run(*arguments: str, stdin: str = "", status: int = 0) -> Result:
+        whole = ["--config", str(file), *arguments]
+        result = CliRunner().invoke(main, whole, input=stdin, catch_exceptions=False)
+        assert result.exit_code == status, result.output
+        return result
+
+    return run
+
+
+def listed(jobfs: Run) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(jobfs("trash", "list", "Wedding", "--json").stdout)
+    return found
+
+
+def test_the_command_lists_and_restores(wedding: Wedding, jobfs: Run) -> None:
+    upload = wedding.send("Wedding/a.jpg", RED)
+    wedding.unlink("Wedding/a.jpg")
+
+    (item,) = listed(jobfs)
+    said = jobfs("trash", "restore", item["id"]).stdout
+
+    assert item == {
+        "id": f"e{upload.entry_id}", "kind": "deleted", "path": "a.jpg", "size": len(RED),
+        "state": "received", "removed_at": "2026-06-01T12:00:00.000Z", "removed_by": "anna",
+        "kept": False, "expires_at": "2026-07-01T12:00:00.000Z",
+    }  # fmt: skip
+    assert said == "restored Wedding/a.jpg\n"
+    assert listed(jobfs) == []
+    assert wedding.names() == ["a.jpg"]
+
+
+def test_several_are_restored_all_or_none(wedding: Wedding, jobfs: Run) -> None:
+    for name in ("a", "b"):
+        wedding.send(f"Wedding/{name}.jpg", RED)
+        wedding.unlink(f"Wedding/{name}.jpg")
+    ids = [item["id"] for item in listed(jobfs)]
+
+    refused = jobfs("trash", "restore", *ids, "e999999", status=1)
+
+    assert refused.stderr.startswith("Error: there is no 'e999999' in the trash")
+    assert wedding.names() == []
+    jobfs("trash", "restore", *ids)
+    assert wedding.names() == ["a.jpg", "b.jpg"]
+
+
+def test_purging_asks_first(wedding: Wedding, jobfs: Run) -> None:
+    wedding.ingest(wedding.send("Wedding/a.jpg", RED))
+    wedding.unlink("Wedding/a.jpg")
+
+    asked = jobfs("trash", "purge", stdin="n\n", status=1)
+
+    assert f"Delete 1 files and versions, {len(RED)} bytes, for good?" in asked.output
+    assert len(listed(jobfs)) == 1
+
+
+def test_purging_deletes_what_is_old_enough(wedding: Wedding, jobfs: Run) -> None:
+    wedding.ingest(wedding.send("Wedding/a.jpg", RED))
+    wedding.unlink("Wedding/a.jpg")
+    deleted = update(EntryRow).where(EntryRow.removed_at.is_not(None))
+    wedding.do(Connection.execute, deleted.values(removed_at=datetime.now(UTC) - timedelta(days=3)))
+
+    jobfs("trash", "purge", "Wedding", "--older-than", "4", "--yes")
+    assert len(listed(jobfs)) == 1
+    said = jobfs("trash", "purge", "Wedding", "--older-than", "2", "--yes")
+
+    assert said.stdout == "files and versions deleted for good: 1\n"
+    assert listed(jobfs) == []
+    assert wedding.files() == set()
+
+
+def test_the_trash_of_a_job_that_is_not_there_is_refused(jobfs: Run) -> None:
+    jobfs("trash", "list", "Weding", status=1)
+    jobfs("trash", "purge", "Weding", "--yes", status=1)
