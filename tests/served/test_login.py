@@ -431,10 +431,11 @@ async def test_what_an_earlier_run_left_is_ended_first(
     async with studio.serving():
         pass
     left = await trio.lowlevel.open_process(
-        namespace.command(studio.config), env=namespace.ENVIRONMENT
+        namespace.command(studio.config), env=namespace.ENVIRONMENT, stderr=subprocess.PIPE
     )
-    while not studio.config.pid_file.exists():  # noqa: ASYNC110 (sshd tells in no other way)
-        await trio.sleep(0.02)
+    assert left.stderr is not None
+    while b"Server listening" not in await left.stderr.receive_some():
+        assert left.returncode is None, "sshd has ended"
 
     async with studio.connected("bob") as client, studio.serving():
         await client.wait()

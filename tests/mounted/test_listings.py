@@ -1,0 +1,96 @@
+"""Directories as they are listed."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import insert
+
+from jobfs.catalog.schema import EntryRow
+from tests.mounted.actor import Actor
+from tests.mounted.studio import Account, Job, Studio, entry_of, replace_file
+from tests.mounted.syscalls import Listing, names
+
+_MANY = 3000
+
+
+@contextmanager
+def _listing(path: os.PathLike[str]) -> Iterator[Listing]:
+    listing = Listing(os.fspath(path))
+    try:
+        yield listing
+    finally:
+        listing.close()
+
+
+def _fill(studio: Studio, job: Job, account: Account) -> set[str]:
+    """Put many folders into a job, by one statement, and return their names."""
+    names = [f"folder {number:04}" for number in range(_MANY)]
+    there = {
+        "job_id": job.id, "parent_id": entry_of(job.path), "created_by": account.id,
+        "directory": True, "mtime_ns": 0, "ctime_ns": 0, "atime_ns": 0,
+    }  # fmt: skip
+    with studio.catalog.writing() as connection:
+        connection.execute(
+            insert(EntryRow), [{"name": name, "name_key": name} | there for name in names]
+        )
+    return set(names)
+
+
+def test_dot_and_dot_dot_are_listed_with_the_numbers_they_have(studio: Studio, job: Job) -> None:
+    (job.path / "Class 1").mkdir()
+    replace_file(job.path / "Class 1" / "a.jpg", b"")
+    for folder in (job.path / "Class 1", job.path, job.path.parent, studio.mountpoint):
+        with _listing(folder) as listing:
+            listed = dict(iter(listing.next, None))
+
+        expected = {name: (folder / name).lstat().st_ino for name in names(folder)}
+        expected["."] = folder.stat().st_ino
+        # The mount's root is its own parent; the kernel knows what it is mounted on.
+        above = folder if folder == studio.mountpoint else folder.parent
+        expected[".."] = above.stat().st_ino
+        assert listed == expected
+
+
+def test_a_directory_counts_its_subdirectories(job: Job) -> None:
+    (job.path / "Class 1").mkdir()
+    replace_file(job.path / "a.jpg", b"")
+
+    assert job.path.stat().st_nlink == 3
+    (job.path / "Class 1").rmdir()
+    assert job.path.stat().st_nlink == 2
+
+
+def test_a_long_listing_is_complete_and_goes_on_where_it_was_told_to(
+    studio: Studio, job: Job, anna: Account
+) -> None:
+    names = _fill(studio, job, anna)
+
+    with _listing(job.path) as listing:
+        early = [entry[0] for entry in (listing.next() for _ in range(1000)) if entry]
+        place = listing.tell()
+        late = listing.rest()
+        listing.seek(place)
+        again = listing.rest()
+
+    assert len(early) + len(late) == _MANY + 2
+    assert {*early, *late} == {*names, ".", ".."}
+    assert again == late
+
+
+def test_a_listing_is_complete_while_another_process_removes_entries(
+    studio: Studio, job: Job, anna: Account, actors: Callable[[int], Actor]
+) -> None:
+    """An SFTP client deletes a folder while it lists it: what stays must not be skipped."""
+    names = _fill(studio, job, anna)
+    remover = actors(anna.uid)
+
+    with _listing(job.path) as listing:
+        listed = [entry[0] for entry in (listing.next() for _ in range(1500)) if entry]
+        removed = listed[200:260] + sorted(names - set(listed))[:60]
+        for name in removed:
+            remover.do("rmdir", str(job.path / name))
+        listed += listing.rest()
+
+    assert len(listed) == len(set(listed))
+    assert set(listed) >= names - set(removed)
