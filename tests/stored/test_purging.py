@@ -130,15 +130,25 @@ def test_a_photo_whose_name_another_has_taken_is_kept(wedding: Wedding, deleted:
 def test_the_version_that_a_rewrite_began_with_is_kept_while_it_may_come_back(
     wedding: Wedding,
 ) -> None:
-    first = wedding.send("Wedding/a.jpg", RED)
-    wedding.ingest(first)
-    half = wedding.rewrite("Wedding/a.jpg")
+    wedding.send("Wedding/notes.txt", b"no photo, so that no photo keeps it")
+    half = wedding.rewrite("Wedding/notes.txt")
 
     assert wedding.purge().uploads == 0
     wedding.drop_connection(half)
     assert wedding.purge().originals == (half.blob_key,)
 
-    assert wedding.content("Wedding/a.jpg") == RED
+    assert wedding.content("Wedding/notes.txt") == b"no photo, so that no photo keeps it"
+
+
+def test_a_deleted_file_goes_with_all_its_versions(wedding: Wedding) -> None:
+    wedding.ingest(wedding.send("Wedding/a.jpg", RED))
+    wedding.ingest(wedding.overwrite("Wedding/a.jpg", BLUE))
+    wedding.unlink("Wedding/a.jpg")
+
+    purged = wedding.purge()
+
+    assert (purged.uploads, purged.size) == (2, len(RED) + len(BLUE))
+    assert rows(wedding)["upload"] == 0
 
 
 def test_a_version_goes_that_a_finished_rewrite_began_with(wedding: Wedding) -> None:
