@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Row,
+    Select,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from jobfs.catalog import feed
@@ -76,20 +88,30 @@ def _expired(
     becomes the photo when the version that took its place breaks off.
     """
     has_task = exists().where(TaskRow.upload_id == UploadRow.id, TaskRow.failed_at.is_(None))
-    of_removed = EntryRow.removed_at < removed_before
-    superseded = UploadRow.superseded_at < removed_before
     query = (
         select(*columns)
         .join_from(UploadRow, EntryRow, EntryRow.id == UploadRow.entry_id)
         .where(
-            or_(
-                and_(of_removed, or_(UploadRow.current, superseded)),
-                and_(EntryRow.removed_at.is_(None), superseded),
-            ),
+            UploadRow.id.in_(_in_trash_before(removed_before)),
+            or_(EntryRow.removed_at.is_(None), EntryRow.removed_at < removed_before),
             UploadRow.state != UploadState.RECEIVING.value, ~is_needed(), ~has_task,
         )
     )  # fmt: skip
     return query if job_id is None else query.where(EntryRow.job_id == job_id)
+
+
+def _in_trash_before(instant: datetime) -> CompoundSelect[int]:
+    """Select what is in the trash since before *instant*.
+
+    Two statements, each with an index of its own: looking must not cost more the more photos there are.
+    """
+    upload = aliased(UploadRow)
+    removed = (
+        select(upload.id)
+        .join(EntryRow, EntryRow.id == upload.entry_id)
+        .where(EntryRow.removed_at < instant, upload.current)
+    )
+    return union_all(removed, select(upload.id).where(upload.superseded_at < instant))
 
 
 def _doomed(
