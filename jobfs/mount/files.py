@@ -260,8 +260,14 @@ class OpenFiles:
         if version is None:
             return
         self._leave(version)
-        if version.writers == 0 and version.upload.state is UploadState.RECEIVED:
-            with suppress(CatalogUnavailableError):  # then the task waits for its time
+        if version.writers > 0:
+            return
+        with suppress(CatalogUnavailableError):  # then a task waits for its time, a size is unknown
+            if version.detached is not None:
+                await self._database.write_lazily(
+                    versions.left_behind, version.upload.id, version.size
+                )
+            elif version.upload.state is UploadState.RECEIVED:
                 await self._database.write_lazily(
                     versions.released, version.upload.id, now=datetime.now(UTC)
                 )

@@ -158,6 +158,8 @@ def test_a_stalled_writer_cannot_spoil_a_newer_upload(
 
     assert path.read_bytes() == _NEW
     assert studio.states(path) == ["interrupted", "received"]
+    studio.restart()  # so that the handle is released
+    assert f" {len(_OLD[:5000])} " in studio.jobfs("trash", "list", job.path.name)
 
 
 def test_a_stalled_writer_that_is_killed_cannot_spoil_a_newer_upload(
