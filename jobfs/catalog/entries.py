@@ -197,15 +197,23 @@ def set_times(
     *,
     mtime_ns: int | None,
     atime_ns: int | None,
+    account_id: int | None,
     now_ns: int,
 ) -> None:
-    """Set the times a client gave; None leaves one as it is."""
+    """Set the times a client gave; None leaves one as it is. Of an entry that was purged: nothing."""
     values = {"ctime_ns": now_ns}
     if mtime_ns is not None:
         values["mtime_ns"] = mtime_ns
     if atime_ns is not None:
         values["atime_ns"] = atime_ns
-    connection.execute(update(EntryRow).where(EntryRow.id == entry_id).values(**values))
+    changed = update(EntryRow).where(EntryRow.id == entry_id).values(**values)
+    job_id = connection.execute(changed.returning(EntryRow.job_id)).scalar()
+    if job_id is None:
+        return
+    feed.append(
+        connection, EventKind.ENTRY_CHANGED,
+        account_id=account_id, job_id=job_id, entry_id=entry_id, data=values,
+    )  # fmt: skip
 
 
 def touch(connection: Connection, entry_id: int, *, now_ns: int) -> None:

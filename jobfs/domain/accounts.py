@@ -8,8 +8,3 @@ FIRST_UID = 20_000
 def uid_of(account_id: int) -> int:
     """Return the uid, and gid, of an account."""
     return FIRST_UID + account_id
-
-
-def account_of(uid: int) -> int:
-    """Return the account with *uid*; 0 or less if the uid is no account's."""
-    return uid - FIRST_UID

@@ -18,7 +18,7 @@ class EventKind(StrEnum):
     KEY_REMOVED = "key.removed"
     ENTRY_CREATED = "entry.created"
     ENTRY_RENAMED = "entry.renamed"  # data: old and new parent and name
-    ENTRY_CHANGED = "entry.changed"  # times, size
+    ENTRY_CHANGED = "entry.changed"  # data: times
     ENTRY_REMOVED = "entry.removed"
     ENTRY_RESTORED = "entry.restored"  # data: parent, name
     UPLOAD_STARTED = "upload.started"

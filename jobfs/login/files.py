@@ -7,7 +7,6 @@ compiled into libnss_extrausers (see `jobfs.login.namespace`).
 
 import logging
 import os
-import pwd
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,15 +31,6 @@ _NO_PASSWORD = "*"  # noqa: S105 (that is the point)
 #: break a line of these files is kept out here.
 _HASH = re.compile(r"\$[!-)+-9<-\[\]-~]+")
 _KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}")
-
-
-def is_system_name(name: str) -> bool:
-    """Tell whether this machine itself has an account called *name*, from wherever it knows it."""
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 def admitted(accounts: Iterable[Account], *, system: Path = Path("/etc/passwd")) -> list[Account]:

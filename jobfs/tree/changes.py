@@ -148,7 +148,10 @@ def set_times(
     if not held:
         entry = visible_entry(connection, inode)
         _require_right_to_change(entry, inode.account)
-    entries.set_times(connection, inode.row, mtime_ns=mtime_ns, atime_ns=atime_ns, now_ns=now.ns)
+    entries.set_times(
+        connection, inode.row, mtime_ns=mtime_ns, atime_ns=atime_ns, account_id=inode.account,
+        now_ns=now.ns,
+    )  # fmt: skip
 
 
 def _lock(connection: Connection, *places: Inode) -> set[int]:

@@ -137,11 +137,6 @@ def test_a_disabled_account_is_left_out_without_a_word(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_the_machine_knows_its_own_accounts() -> None:
-    assert files.is_system_name("root")
-    assert not files.is_system_name("no-such-photographer")
-
-
 def test_nsswitch_differs_in_accounts_only() -> None:
     of_machine = (
         "# mine\npasswd: files systemd ldap\ngroup:files\ninitgroups: ldap\nhosts: files dns\n"

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import jobs
+from jobfs.catalog import feed, jobs
 from jobfs.catalog.schema import BlobRow, EntryRow, EventRow, UploadRow
 from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes
@@ -347,3 +347,16 @@ def events(connection: Connection, kind: str) -> list[dict[str, Any]]:
     """Return the data of every event of a kind, those of this transaction too."""
     query = select(EventRow.data).where(EventRow.kind == kind).order_by(EventRow.id)
     return [json.loads(data or "{}") for data in connection.execute(query).scalars()]
+
+
+def test_a_time_that_is_set_is_an_event(connection: Connection, anna: int) -> None:
+    job(connection, "School", anna)
+    create(connection, look(connection, anna, "School").inode, b"a.jpg")
+    before = feed.last_of_transaction(connection)
+
+    set_mtime(connection, look(connection, anna, "School/a.jpg").inode, 42)
+
+    last = feed.last_of_transaction(connection)
+    data = connection.execute(select(EventRow.data).where(EventRow.id == last.id)).scalar_one()
+    assert last.id == before.id + 1
+    assert json.loads(str(data))["mtime_ns"] == 42
