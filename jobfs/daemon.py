@@ -49,7 +49,7 @@ def initialise(config: Config) -> None:
     with catalog.writing() as connection:
         studio.ensure(connection, now=datetime.now(UTC))
     catalog.dispose()
-    hostkeys.make(_login_config(config).hostkeys)
+    hostkeys.make(login_config(config).hostkeys)
 
 
 def run(kind: str, config: Config, *, supervised: bool = False) -> None:
@@ -130,7 +130,7 @@ def _serving(kind: str, config: Config, database: Database, bell: door.Bell) -> 
     if kind == "login":
         from jobfs.login import role as login  # noqa: PLC0415
 
-        return partial(login.serve, database, bell, _login_config(config), drain=DRAIN)
+        return partial(login.serve, database, bell, login_config(config), drain=DRAIN)
     from jobfs.ingest import role as ingest  # noqa: PLC0415
 
     return partial(ingest.serve, database, bell, store, config)
@@ -152,7 +152,8 @@ async def _show_life(database: Database, role_id: int) -> None:
             await database.write_lazily(roles.seen, role_id, now=datetime.now(UTC))
 
 
-def _login_config(config: Config) -> "LoginConfig":
+def login_config(config: Config) -> "LoginConfig":
+    """Return where photographers come in, as login and account cards need it."""
     from jobfs.login.sshd import LoginConfig  # noqa: PLC0415
 
     return LoginConfig(

@@ -6,6 +6,7 @@ from typing import TextIO
 
 import click
 
+from jobfs import daemon
 from jobfs.catalog import accounts
 from jobfs.catalog.accounts import Account
 from jobfs.cli.studio import Studio
@@ -15,7 +16,6 @@ from jobfs.login import card as cards
 from jobfs.login import hostkeys
 from jobfs.login.card import Card
 from jobfs.login.hostkeys import HostKey
-from jobfs.login.sshd import LoginConfig
 
 
 class NoHostKeysError(JobfsError):
@@ -64,10 +64,7 @@ def _address(sshd: SshdConfig) -> tuple[str, int]:
 
 
 def _host_keys(config: Config) -> list[HostKey]:
-    folder = LoginConfig(
-        folder=config.jobfs.data / "login", mountpoint=config.jobfs.mountpoint,
-        listen=config.sshd.listen,
-    ).hostkeys  # fmt: skip
+    folder = daemon.login_config(config).hostkeys
     known = hostkeys.known(folder)
     if not known:
         raise NoHostKeysError(f"there are no host keys in {folder}: run `jobfs init`")

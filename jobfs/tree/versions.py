@@ -33,9 +33,12 @@ def open_file(connection: Connection, number: int, *, writing: bool) -> tuple[No
     return entry_node(entry, inode.account), shown
 
 
-def latest(connection: Connection, upload: Upload) -> Upload:
-    """Return an upload as it is now; raises DetachedError if the file shows a newer one."""
-    present = uploads.get(connection, upload.id)
+def latest(connection: Connection, upload: Upload, *, lock: bool = False) -> Upload:
+    """Return an upload as it is now; raises DetachedError if the file shows a newer one.
+
+    *lock* keeps other transactions from changing it until the end of this one.
+    """
+    present = uploads.get(connection, upload.id, lock=lock)
     if not present.current:
         raise DetachedError(f"a newer upload of {present.name!r} has taken its place")
     return present
@@ -75,7 +78,7 @@ def rewrite(
 
 def resume(connection: Connection, shown: Upload, *, role_id: int) -> Upload:
     """Let an interrupted, incomplete or waiting upload be written on."""
-    _require_shown(connection, shown)
+    latest(connection, shown, lock=True)
     uploads.reopen(connection, shown.id, role_id=role_id)
     return uploads.get(connection, shown.id)
 
@@ -95,7 +98,7 @@ def settle(
     """
     upload = uploads.get(connection, upload_id, lock=True)
     if upload.state is not UploadState.RECEIVING:
-        return _require_shown(connection, upload)
+        return latest(connection, upload, lock=True)
     _apply(connection, upload, judge(upload.name, evidence), size=evidence.size, now=now)
     settled = uploads.get(connection, upload_id)
     if mtime_ns is not None and settled.current:
@@ -153,20 +156,13 @@ def _begin(
     size: int,
     now: datetime,
 ) -> Upload:
-    present = _require_shown(connection, shown)
+    present = latest(connection, shown, lock=True)
     uploads.supersede(connection, present, account_id=account_id, now=now)
     upload_id = uploads.begin(
         connection, entry_id=present.entry_id, job_id=present.job_id, account_id=account_id,
         role_id=role_id, blob_key=blob_key, base_id=base_id, size=size, now=now,
     )  # fmt: skip
     return uploads.get(connection, upload_id)
-
-
-def _require_shown(connection: Connection, shown: Upload) -> Upload:
-    present = uploads.get(connection, shown.id, lock=True)
-    if not present.current:
-        raise DetachedError(f"a newer upload of {present.name!r} has taken its place")
-    return present
 
 
 def _apply(
