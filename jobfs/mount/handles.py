@@ -81,3 +81,9 @@ class Handle:
         """Raise DetachedError if its account has lost the grant since."""
         if self.refused is not None:
             raise DetachedError(f"{self.shown.name!r}: {self.refused}")
+
+    def stop_reading(self) -> None:
+        """Close the descriptor of the bytes it reads."""
+        if self.reading is not None:
+            os.close(self.reading)
+            self.reading = None

@@ -271,23 +271,23 @@ class JobOperations(pyfuse3.Operations):
     @replies_errno
     async def flush(self, fh: FileHandleT) -> None:
         """Make durable and judge. The last chance to fail: close(2) waits for us."""
-        await self._files.flush(fh)
+        await self._files.closing.flush(fh)
 
     @replies_errno
     async def release(self, fh: FileHandleT) -> None:
         """Forget the handle; nobody hears an error."""
-        await self._files.release(fh)
+        await self._files.closing.release(fh)
 
     # -- small parts -----------------------------------------------------------------------------
 
     async def _node(self, inode: int) -> Node:
         """Return an inode's node; of one that somebody has open, even if it is hidden or gone."""
-        query = views.open_node if self._files.is_open(inode) else views.node
+        query = views.open_node if self._files.table.is_open(inode) else views.node
         return await self._database.read(query, inode)
 
     def _reply(self, node: Node) -> EntryAttributes:
         """Return attributes with the size and time of what is being written at this moment."""
-        live = self._files.live(node.upload_id)
+        live = self._files.table.live(node.upload_id)
         if live is not None:
             node = replace(node, size=live.size, mtime_ns=live.wrote_ns or node.mtime_ns)
         return attributes(node)
@@ -314,10 +314,10 @@ class JobOperations(pyfuse3.Operations):
         atime_ns = attr.st_atime_ns if fields.update_atime else None
         await self._database.write(
             changes.set_times, node.inode, mtime_ns=mtime_ns, atime_ns=atime_ns,
-            now=_now(), held=self._files.is_open(node.inode),
+            now=_now(), held=self._files.table.is_open(node.inode),
         )  # fmt: skip
         if mtime_ns is not None:
-            self._files.times_were_set(node.upload_id)
+            self._files.table.times_were_set(node.upload_id)
 
 
 def _now() -> changes.Moment:

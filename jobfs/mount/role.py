@@ -18,6 +18,7 @@ from jobfs.database import Bell, Database
 from jobfs.domain.events import EventKind
 from jobfs.errors import JobfsError
 from jobfs.mount import mountpoint as places
+from jobfs.mount.closing import Closing
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.operations import JobOperations
 from jobfs.tree import versions
@@ -63,14 +64,14 @@ async def serve(
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_follow, database, bell, files, role_id, position)
-            nursery.start_soon(files.settle_left_over)
+            nursery.start_soon(files.closing.settle_left_over)
             nursery.start_soon(_serve_kernel)
             task_status.started()
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(places.unmount, mountpoint)
             pyfuse3.close(unmount=False)
-            await files.cut_off_all()
+            await files.closing.cut_off_all()
 
 
 async def _serve_kernel() -> None:
@@ -83,16 +84,16 @@ async def _follow(
 ) -> None:
     async for reached, events in door.follow(database, bell, position):
         if any(event.kind in _GRANTS for event in events):
-            await _revoke(files)
+            await _revoke(files.closing)
             with suppress(CatalogUnavailableError):
                 await database.write_lazily(roles.took, role_id, reached)
 
 
-async def _revoke(files: OpenFiles) -> None:
+async def _revoke(closing: Closing) -> None:
     """Act on changed grants. What goes wrong with it must not end the mount for everyone."""
     while True:
         try:
-            await files.revoke_ungranted()
+            await closing.revoke_ungranted()
         except CatalogUnavailableError as error:
             log.warning("cannot look at the grants, trying again: %s", error)
         except Exception:

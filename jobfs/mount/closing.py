@@ -1,0 +1,144 @@
+"""Closing: what was written is made durable and judged, whoever ends it, and however."""
+
+import logging
+import math
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import trio
+
+from jobfs.blobs.store import BlobStore
+from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.uploads import Upload
+from jobfs.database import Database
+from jobfs.domain import inodes
+from jobfs.domain.uploads import UploadState
+from jobfs.errors import JobfsError
+from jobfs.mount.handles import Handle
+from jobfs.mount.table import HandleTable
+from jobfs.mount.versions import OpenVersion, examine
+from jobfs.tree import versions
+from jobfs.tree.refusals import DetachedError
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two tries to settle what a failing disk or database has left unsettled.
+_PAUSE = 1.0
+
+
+class Closing:
+    """Settles what handles have written."""
+
+    def __init__(self, database: Database, store: BlobStore, table: HandleTable) -> None:
+        self._database = database
+        self._store = store
+        self._table = table
+        # Handles that the kernel has released and whose version could not be settled.
+        self._left_over, self._each_left_over = trio.open_memory_channel[Handle](math.inf)
+
+    async def flush(self, number: int) -> None:
+        """Make durable and judge what a handle wrote. close(2) waits for this, and for no more."""
+        handle = self._table.get(number)
+        if handle.is_writable:
+            handle.require_permitted()
+        if handle.version is not None:
+            await self.settle(handle, closed=handle.opener.is_closing())
+
+    async def settle(self, handle: Handle, *, closed: bool, alone: bool = False) -> None:
+        """Judge what a handle wrote; of a dead client only if it is *alone*, else the others go on."""
+        async with self._table.lock(handle.inode):
+            version = handle.version
+            if version is None or not version.changed:
+                return
+            if closed:
+                version.require_attached()
+            if version.detached is not None or not (closed or alone or version.writers == 1):
+                return
+            await self._judge(version, closed=closed)
+        _log_outcome(handle, version.upload)
+
+    async def _judge(self, version: OpenVersion, *, closed: bool) -> None:
+        # Who wants to write from now on waits for the lock, and asks for the row's state then. That
+        # holds, too, if this fails half-way.
+        version.receiving = False
+        await version.calm()
+        evidence = await trio.to_thread.run_sync(
+            lambda: examine(version, self._store, closed=closed)
+        )
+        upload = await self._database.write(
+            versions.settle, version.upload.id, evidence,
+            mtime_ns=version.wrote_ns, now=datetime.now(UTC),
+        )  # fmt: skip
+        version.note_judgement(upload, evidence.size)
+
+    async def release(self, number: int) -> None:
+        """Forget a handle; after the last one of a version ingest may begin."""
+        handle = self._table.get(number)
+        handle.stop_reading()
+        if await self._is_settled(handle):
+            await self._forget(handle)
+        else:
+            self._left_over.send_nowait(handle)
+
+    async def _forget(self, handle: Handle) -> None:
+        self._table.forget(handle)
+        version = handle.version
+        if version is None or version.writers > 0:
+            return
+        with suppress(CatalogUnavailableError):  # then a task waits for its time, a size is unknown
+            if version.detached is not None:
+                await self._database.write_lazily(
+                    versions.left_behind, version.upload.id, version.size
+                )
+            elif version.upload.state is UploadState.RECEIVED:
+                await self._database.write_lazily(
+                    versions.released, version.upload.id, now=datetime.now(UTC)
+                )
+
+    async def settle_left_over(self) -> None:
+        """Settle, for ever, what could not be settled when the kernel released its last handle."""
+        async for handle in self._each_left_over:
+            if await self._is_settled(handle):
+                await self._forget(handle)
+            else:
+                self._left_over.send_nowait(handle)
+                await trio.sleep(_PAUSE)
+
+    async def _is_settled(self, handle: Handle, *, alone: bool = False) -> bool:
+        """Cut off what a flush has not settled, because it failed or the client died; if it can be."""
+        try:
+            await self.settle(handle, closed=False, alone=alone)
+        except DetachedError:
+            return True  # by a newer version, which another mount has begun
+        except (JobfsError, OSError) as error:
+            log.warning("upload of %r is not settled yet: %s", handle.shown.name, error)
+            return False
+        return True
+
+    async def cut_off_all(self) -> None:
+        """Settle everything that is still open as interrupted: the mount ends."""
+        for handle in self._table:
+            await self._is_settled(handle, alone=True)
+
+    async def revoke_ungranted(self) -> None:
+        """Fail the handles of accounts that have lost their grant, and cut off what they wrote."""
+        permitted = [handle for handle in self._table if handle.refused is None]
+        lost = [handle for handle in permitted if not await self._is_granted(handle)]
+        for handle in lost:
+            handle.refused = "the account may no longer work in this job"
+        for handle in lost:
+            log.info("account %d, %r: %s", handle.account_id, handle.shown.name, handle.refused)
+            await self._is_settled(handle)
+
+    async def _is_granted(self, handle: Handle) -> bool:
+        entry_id = inodes.unpack(handle.inode).row
+        return await self._database.read(
+            versions.still_granted, handle.account_id, entry_id, writing=handle.is_writable
+        )
+
+
+def _log_outcome(handle: Handle, upload: Upload) -> None:
+    log.info(
+        "upload %d of %r by account %d: %s, %d bytes",
+        upload.id, upload.name, handle.account_id, upload.state, upload.size,
+    )  # fmt: skip
