@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from jobfs.errors import JobfsError
@@ -34,7 +34,7 @@ class Catalog:
     `durability = "process"`). *connections* is how many may be in use at once.
     """
 
-    def __init__(self, url: str, *, durable: bool = True, connections: int = 8) -> None:
+    def __init__(self, url: str | URL, *, durable: bool = True, connections: int = 8) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.connections = connections
@@ -99,13 +99,13 @@ class Catalog:
         return self.url.render_as_string(hide_password=True)
 
 
-def _postgresql_engine(url: str, *, connections: int) -> Engine:
+def _postgresql_engine(url: str | URL, *, connections: int) -> Engine:
     return create_engine(
         url, pool_size=connections, max_overflow=0, connect_args={"application_name": "jobfs"}
     )
 
 
-def _sqlite_engine(url: str, *, begin: str, connections: int) -> Engine:
+def _sqlite_engine(url: str | URL, *, begin: str, connections: int) -> Engine:
     engine = create_engine(
         url,
         pool_size=connections,

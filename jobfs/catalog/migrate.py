@@ -6,10 +6,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from jobfs.catalog.engine import Catalog
 from jobfs.errors import JobfsError
+
+#: The number of the lock that whoever migrates holds; any number that nobody else uses in the database.
+_UPGRADING = 0x6A6F626673
 
 
 class NewerSchemaError(JobfsError):
@@ -20,13 +23,19 @@ class MissingSchemaError(JobfsError):
     """The database was not initialised, or not migrated yet; EIO, since nothing can be served."""
 
 
-def upgrade(catalog: Catalog) -> None:
+class OlderSchemaError(MissingSchemaError):
+    """The database was not migrated yet; EIO, as above. Perhaps somebody is just doing it."""
+
+
+def upgrade(catalog: Catalog, *, to: str = "head") -> None:
     """Create or migrate the schema, in one transaction; raises NewerSchemaError."""
     with catalog.writing() as connection:
+        if not catalog.is_sqlite:  # two machines that are upgraded at once take turns
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADING})
         _refuse_newer(connection, catalog)
         settings = _settings()
         settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        command.upgrade(settings, to)
 
 
 def check(catalog: Catalog) -> None:
@@ -35,10 +44,17 @@ def check(catalog: Catalog) -> None:
         _refuse_newer(connection, catalog)
         found = revision(connection)
     if found != head():
-        raise MissingSchemaError(
+        refusal = MissingSchemaError if found is None else OlderSchemaError
+        raise refusal(
             f"the schema of {catalog.name} is at revision {found or 'none'}, this jobfs needs {head()}:"
             " run `jobfs init`"
         )
+
+
+def is_older(connection: Connection, catalog: Catalog) -> bool:
+    """Whether there is a schema to be migrated; raises NewerSchemaError."""
+    _refuse_newer(connection, catalog)
+    return revision(connection) not in {None, head()}
 
 
 def revision(connection: Connection) -> str | None:

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from jobfs.catalog import migrate
@@ -20,7 +20,7 @@ class BadDatabaseUrlError(JobfsError):
     errno = errno.EINVAL
 
 
-def opened(url: str, *, durable: bool) -> Catalog:
+def opened(url: str | URL, *, durable: bool) -> Catalog:
     """Open a database that `jobfs init` has made.
 
     Raises MissingSchemaError, NewerSchemaError, BadDatabaseUrlError or CatalogUnavailableError.
@@ -35,7 +35,7 @@ def opened(url: str, *, durable: bool) -> Catalog:
 
 
 @contextmanager
-def answering(url: str) -> Iterator[None]:
+def answering(url: str | URL) -> Iterator[None]:
     """Turn a database that cannot be reached in the block into an error with a sentence.
 
     Raises BadDatabaseUrlError, CatalogUnavailableError.
@@ -72,7 +72,7 @@ def writing(catalog: Catalog) -> Iterator[Connection]:
                 connection.exec_driver_sql("NOTIFY jobfs")
 
 
-def _refuse_malformed(url: str) -> None:
+def _refuse_malformed(url: str | URL) -> None:
     try:
         make_url(url)
     except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
@@ -95,6 +95,6 @@ def _refuse_missing(catalog: Catalog) -> None:
         ) from error
 
 
-def _unavailable(url: str, error: DBAPIError) -> CatalogUnavailableError:
+def _unavailable(url: str | URL, error: DBAPIError) -> CatalogUnavailableError:
     reason = " ".join(str(error.orig).split())  # libpq's messages have several lines
-    return CatalogUnavailableError(f"the database {redacted(url)} cannot be used: {reason}")
+    return CatalogUnavailableError(f"the database {redacted(str(url))} cannot be used: {reason}")

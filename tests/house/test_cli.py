@@ -18,12 +18,13 @@ HEAVY = {"sqlalchemy", "alembic", "psycopg", "PIL", "pyfuse3", "trio", "rich"}
 
 def test_every_command_of_the_contract_is_there() -> None:
     assert {path.removeprefix("jobfs ") for path in COMMANDS if path not in GROUPS} == {
-        "init", "up", "mount", "login", "worker", "wait", "grant", "revoke", "problems",
+        "init", "up", "mount", "login", "worker", "health", "wait", "grant", "revoke", "problems",
         "job add", "job list", "job show", "job status", "job rename", "job sheet",
         "account add", "account list", "account show", "account card", "account passwd",
+        "account quota",
         "account enable", "account disable", "account remove", "account key add",
         "account key remove", "photo list", "queue list", "queue retry", "queue pause",
-        "queue resume", "trash list", "trash restore", "trash purge",
+        "queue resume", "trash list", "trash restore", "trash purge", "backup", "restore", "db copy",
     }  # fmt: skip
 
 
