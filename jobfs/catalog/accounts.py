@@ -76,6 +76,7 @@ class Account:
     password_hash: str | None
     all_jobs: bool
     enabled: bool
+    quota: int | None
     created_at: datetime
     keys: tuple[Key, ...]
 
@@ -86,12 +87,14 @@ def add(
     *,
     password_hash: str | None = None,
     all_jobs: bool = False,
+    quota: int | None = None,
     now: datetime,
 ) -> int:
     """Make an account and return its id; raises BadAccountNameError and AccountExistsError."""
     account = insert(AccountRow).values(
-        name=account_name(name), password_hash=password_hash, all_jobs=all_jobs, created_at=now
-    )
+        name=account_name(name), password_hash=password_hash, all_jobs=all_jobs, quota=quota,
+        created_at=now,
+    )  # fmt: skip
     if connection.execute(_accounts().where(AccountRow.name == name)).first() is not None:
         raise AccountExistsError(name)
     try:
@@ -128,6 +131,11 @@ def set_password(connection: Connection, account_id: int, password_hash: str | N
 def set_enabled(connection: Connection, account_id: int, *, enabled: bool) -> None:
     """Let somebody log in again, or no longer."""
     _change(connection, account_id, enabled=enabled)
+
+
+def set_quota(connection: Connection, account_id: int, quota: int | None) -> None:
+    """Limit the bytes that an account's files may add up to; None: no limit."""
+    _change(connection, account_id, quota=quota)
 
 
 def remove(connection: Connection, account_id: int, *, now: datetime) -> None:
@@ -167,7 +175,7 @@ def _key(account_id: int, fingerprint: str) -> tuple[Any, Any]:
 def _accounts() -> Select[*tuple[Any, ...]]:
     return select(
         AccountRow.id, AccountRow.name, AccountRow.password_hash, AccountRow.all_jobs,
-        AccountRow.enabled, AccountRow.created_at,
+        AccountRow.enabled, AccountRow.quota, AccountRow.created_at,
     ).where(AccountRow.removed_at.is_(None))  # fmt: skip
 
 
@@ -178,7 +186,8 @@ def _change(connection: Connection, account_id: int, **values: Any) -> None:
 def _account(row: Row[Any], keys: Iterable[Row[Any]]) -> Account:
     return Account(
         id=row.id, name=row.name, password_hash=row.password_hash, all_jobs=row.all_jobs,
-        enabled=row.enabled, created_at=row.created_at, keys=tuple(map(_key_on_record, keys)),
+        enabled=row.enabled, quota=row.quota, created_at=row.created_at,
+        keys=tuple(map(_key_on_record, keys)),
     )  # fmt: skip
 
 

@@ -10,14 +10,16 @@ from typing import TextIO
 
 import click
 
-from jobfs.catalog import accounts, feed, grants
+from jobfs.catalog import accounts, feed, grants, usage
 from jobfs.catalog.accounts import Account
 from jobfs.catalog.engine import Connection
 from jobfs.cli.output import Facts, json_option, print_facts, print_listing
+from jobfs.cli.quota import as_size, usage_facts
 from jobfs.cli.studio import Studio
 from jobfs.cli.takeover import wait_for_login
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.names import account_name
+from jobfs.domain.quotas import Usage
 from jobfs.errors import JobfsError
 from jobfs.login import keys, passwords
 
@@ -38,6 +40,10 @@ class SystemNameError(JobfsError):
     help="A public key, of OpenSSH or PuTTY (SSH2); may be given several times.",
 )  # fmt: skip
 @click.option("--all-jobs", is_flag=True, help="Grant every job, also those to come.")
+@click.option(
+    "--quota", callback=as_size, metavar="SIZE",
+    help="How much it may have in its jobs, like 500MB or 1.5TB; else as much as there is room.",
+)  # fmt: skip
 @click.pass_obj
 def add(
     studio: Studio,
@@ -46,6 +52,7 @@ def add(
     password_stdin: bool,
     key_files: tuple[TextIO, ...],
     all_jobs: bool,
+    quota: int | None,
 ) -> None:
     """Add an account.
 
@@ -59,7 +66,7 @@ def add(
     password_hash = None if password is None else passwords.hash_password(password)
     with studio.writing() as connection:
         account_id = accounts.add(
-            connection, name, password_hash=password_hash, all_jobs=all_jobs, now=now
+            connection, name, password_hash=password_hash, all_jobs=all_jobs, quota=quota, now=now
         )
         for key in public_keys:
             accounts.add_key(connection, account_id, key, now=now)
@@ -75,11 +82,18 @@ def add(
 def list_accounts(studio: Studio, *, as_json: bool) -> None:
     """List every account."""
     with studio.reading() as connection:
+        used = usage.by_account(connection)
         listing = [
-            {**_facts(account), "keys": len(account.keys)}
+            {
+                **_facts(account),
+                **usage_facts(Usage(used.get(account.id, 0), account.quota), as_json=as_json),
+                "keys": len(account.keys),
+            }
             for account in accounts.listing(connection)
         ]
-    columns = ("name", "enabled", "password", "keys", "all_jobs", "uid", "created_at")
+    columns = (
+        "name", "enabled", "password", "keys", "all_jobs", "quota", "used", "uid", "created_at"
+    )  # fmt: skip
     print_listing(listing, columns, as_json=as_json, timezone=studio.timezone)
 
 
@@ -92,8 +106,10 @@ def show(studio: Studio, name: str, *, as_json: bool) -> None:
     with studio.reading() as connection:
         account = accounts.by_name(connection, name)
         granted = grants.of_account(connection, account.id)
+        found = usage.of_account(connection, account.id)
     facts = {
         **_facts(account),
+        **usage_facts(found, as_json=as_json),
         "keys": [{"fingerprint": key.fingerprint, "comment": key.comment} for key in account.keys],
         "jobs": [{"job": grant.job, "right": grant.right} for grant in granted],
     }

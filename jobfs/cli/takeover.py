@@ -1,4 +1,4 @@
-"""Waiting until the running SFTP servers have taken a change over, so that it holds from now on."""
+"""Waiting until the running roles have taken a change over, so that it holds from now on."""
 
 import threading
 from datetime import UTC, datetime
@@ -13,30 +13,40 @@ from jobfs.cli.studio import Studio
 
 PATIENCE = 5.0  # seconds, after which the command ends and says who has not taken it over
 _LOOK = 0.05  # seconds between two looks at the rows
+_WORDS = {"login": "SFTP server", "mount": "mount"}
 
 
 def wait_for_login(studio: Studio, position: Position) -> None:
     """Return when every running login role has acted on the feed up to *position*."""
+    _wait_for("login", studio, position)
+
+
+def wait_for_mounts(studio: Studio, position: Position) -> None:
+    """Return when every running mount has acted on the feed up to *position*."""
+    _wait_for("mount", studio, position)
+
+
+def _wait_for(kind: str, studio: Studio, position: Position) -> None:
     never = threading.Event()
     give_up = monotonic() + PATIENCE
-    while behind := _behind(studio, position):
+    while behind := _behind(kind, studio, position):
         if monotonic() > give_up:
             for role in behind:
-                click.echo(_complaint(role), err=True)
+                click.echo(_complaint(kind, role), err=True)
             return
         never.wait(_LOOK)
 
 
-def _behind(studio: Studio, position: Position) -> list[Role]:
+def _behind(kind: str, studio: Studio, position: Position) -> list[Role]:
     with studio.reading() as connection:
-        known = roles.known(connection, kind="login")
+        known = roles.known(connection, kind=kind)
     now = datetime.now(UTC)
     return [role for role in known if role.taken < position and role.is_alive(now)]
 
 
-def _complaint(role: Role) -> str:
+def _complaint(kind: str, role: Role) -> str:
     machine = role.host.partition(" ")[0]
     return (
-        f"the SFTP server on {machine} (process {role.process.pid}) has not taken the change over"
+        f"the {_WORDS[kind]} on {machine} (process {role.process.pid}) has not taken the change over"
         f" within {PATIENCE:.0f} seconds; it will as soon as it can"
     )

@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     GRANT_REMOVED = "grant.removed"
     ACCOUNT_ADDED = "account.added"
     ACCOUNT_CHANGED = "account.changed"
+    QUOTA_REACHED = "quota.reached"  # data: percent (80 or 95), used, quota
     KEY_ADDED = "key.added"
     KEY_REMOVED = "key.removed"
     ENTRY_CREATED = "entry.created"
