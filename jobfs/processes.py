@@ -67,6 +67,11 @@ def host() -> str:
     return f"{socket.gethostname()} {boot}"
 
 
+def is_this_machine(name: str) -> bool:
+    """Whether `host` has returned *name* on this machine since it booted, in whatever container."""
+    return name.rpartition(" ")[2] == host().rpartition(" ")[2]
+
+
 def _process_of_thread(number: int) -> int | None:
     """Return the pid that the threads of one process share. Source: Tgid in proc_pid_status(5)."""
     try:

@@ -12,7 +12,7 @@ significant bit first:
 kind     what the row is (Kind)
 account  id of the account whose view this is; every view has inodes of its own, because the
          kernel allows a directory one place only and shows one owner per inode
-row      id of the account or entry; ids are never reused
+row      id of the account or entry; ids are never reused; in `.jobfs`, a number of its own
 
 The top bit is 0, because some programs read inode numbers as signed. The mount's root is 1, as
 FUSE wants it, which is kind ROOT, account 0, row 1.
@@ -39,6 +39,7 @@ class Kind(enum.IntEnum):
     ROOT = 0  # the mount's root; only the number 1
     ACCOUNT = 1  # an account's root, which is its chroot
     ENTRY = 2  # a job's directory, or a file or directory in it
+    ADMIN = 3  # the directory `.jobfs` or something in it; account 0, rows as `tree.admin` says
 
 
 class Inode(NamedTuple):
@@ -91,6 +92,6 @@ def unpack(number: int) -> Inode:
     """Take an inode number apart. Raises StaleInodeError for a number that is no address."""
     kind = number >> _KIND_SHIFT
     is_root_kind = kind == Kind.ROOT
-    if not Kind.ROOT <= kind <= Kind.ENTRY or (is_root_kind and number != ROOT_INODE):
+    if not Kind.ROOT <= kind <= Kind.ADMIN or (is_root_kind and number != ROOT_INODE):
         raise StaleInodeError(number)
     return Inode(Kind(kind), (number >> _ROW_BITS) & MAX_ACCOUNT, number & MAX_ROW)

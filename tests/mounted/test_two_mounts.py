@@ -96,6 +96,39 @@ def test_an_upload_that_was_begun_anew_over_there_fails_at_close(
     assert studio.states(path) == ["interrupted", "received"]
 
 
+def test_an_upload_that_is_still_sent_over_there_cannot_be_resumed_here(
+    studio: Studio, job: Job, there: Path, photographer: Actor
+) -> None:
+    path = job.path / "photo.jpg"
+    sending = photographer.do("open", str(there / "photo.jpg"), os.O_WRONLY | os.O_CREAT)
+    photographer.do("write", sending, _JPEG[:1000])
+
+    for flags in (os.O_WRONLY, os.O_WRONLY | os.O_APPEND):
+        resuming = os.open(path, flags)
+        assert errno_of(os.write, resuming, b"something else") == errno.ESTALE
+        os.close(resuming)
+    assert errno_of(os.truncate, path, 5) == errno.ESTALE
+    photographer.do("write", sending, _JPEG[1000:])
+    photographer.do("close", sending)
+
+    assert path.read_bytes() == _JPEG
+    assert studio.states(path) == ["received"]
+
+
+def test_an_upload_that_died_over_there_is_resumed_here(
+    studio: Studio, job: Job, there: Path, photographer: Actor
+) -> None:
+    path = job.path / "photo.jpg"
+    sending = photographer.do("open", str(there / "photo.jpg"), os.O_WRONLY | os.O_CREAT)
+    photographer.do("write", sending, _JPEG[:1000])
+    photographer.kill()
+
+    put(str(path), _JPEG[1000:], os.O_APPEND)
+
+    assert path.read_bytes() == _JPEG
+    assert studio.states(path) == ["received"]
+
+
 def test_a_mount_that_starts_leaves_alone_what_others_are_writing(
     studio: Studio, job: Job, there: Path, photographer: Actor
 ) -> None:
