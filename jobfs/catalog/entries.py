@@ -42,7 +42,7 @@ class Entry:
     """An entry with the version it shows.
 
     *access* is what the looking account may do in its job, *subdirectories* how many directories it
-    holds.
+    holds; *sent_as* see the schema.
     """
 
     id: int
@@ -50,6 +50,7 @@ class Entry:
     job_name: str
     parent_id: int | None
     name: str
+    sent_as: str | None
     directory: bool
     created_by: int | None
     mtime_ns: int
@@ -73,6 +74,11 @@ def existing(connection: Connection, entry_id: int) -> Entry | None:
     return _one(connection, _EXISTING, entry=entry_id)
 
 
+def standing(connection: Connection, parent_id: int, name: str) -> Entry | None:
+    """Return what stands under a name in a directory, whatever has become of its job."""
+    return _one(connection, _STANDING, parent=parent_id, key=entry_key(name))
+
+
 def child(connection: Connection, account_id: int, parent_id: int, name: str) -> Entry | None:
     """Return what a directory holds under *name*, in any Unicode spelling of it."""
     return _one(connection, _CHILD, account=account_id, parent=parent_id, key=entry_key(name))
@@ -83,7 +89,7 @@ def children(
 ) -> list[Entry]:
     """Return up to *limit* entries of a directory with ids above *after*, by id."""
     page = {"account": account_id, "parent": parent_id, "after": after, "most": limit}
-    return [_entry(row) for row in connection.execute(_CHILDREN, page)]
+    return [entry_of(row) for row in connection.execute(_CHILDREN, page)]
 
 
 def job_directory(connection: Connection, account_id: int, job_name: str) -> Entry | None:
@@ -99,7 +105,7 @@ def job_directories(
 ) -> list[Entry]:
     """Return up to *limit* job directories with ids above *after*, by id."""
     page = {"account": account_id, "after": after, "most": limit}
-    return [_entry(row) for row in connection.execute(_JOB_DIRECTORIES, page)]
+    return [entry_of(row) for row in connection.execute(_JOB_DIRECTORIES, page)]
 
 
 def is_empty(connection: Connection, directory_id: int) -> bool:
@@ -175,7 +181,8 @@ def move(
     now_ns: int,
 ) -> None:
     """Put an entry, with all that is in it, under another name or into another directory."""
-    place = {"parent_id": parent.id, "name": name, "name_key": entry_key(name), "ctime_ns": now_ns}
+    place: dict[str, Any] = {"parent_id": parent.id, "name": name, "name_key": entry_key(name)}
+    place |= {"sent_as": None, "ctime_ns": now_ns}
     connection.execute(update(EntryRow).where(EntryRow.id == entry.id).values(**place))
     if parent.job_id != entry.job_id:
         _move_to_job(connection, entry.id, parent.job_id)
@@ -301,10 +308,11 @@ def _account(connection: Connection, condition: Any) -> Account | None:
     return None if row is None else Account(**row._mapping)
 
 
-def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
+def entry_of(row: Row[Any]) -> Entry:
+    """Return the entry of a row of the statements below."""
     return Entry(
         id=row.id, job_id=row.job_id, job_name=row.job_name, parent_id=row.parent_id,
-        name=row.name, directory=row.directory, created_by=row.created_by,
+        name=row.name, sent_as=row.sent_as, directory=row.directory, created_by=row.created_by,
         mtime_ns=row.mtime_ns, ctime_ns=row.ctime_ns, atime_ns=row.atime_ns,
         size=row.size or 0, upload_id=row.upload_id, state=row.state,
         removed=row.removed_at is not None, subdirectories=row.subdirectories, access=Right(row.access),
@@ -315,7 +323,7 @@ def _one(
     connection: Connection, query: Select[*tuple[Any, ...]], **parameters: int | str
 ) -> Entry | None:
     row = connection.execute(query, parameters).one_or_none()
-    return None if row is None else _entry(row)
+    return None if row is None else entry_of(row)
 
 
 # The statements of the kernel's requests are built once: building one takes ten times as long as SQLite
@@ -338,7 +346,8 @@ def _entries(access: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
     return (
         select(
             EntryRow.id, EntryRow.job_id, JobRow.name.label("job_name"), EntryRow.parent_id,
-            EntryRow.name, EntryRow.directory, EntryRow.created_by, EntryRow.removed_at,
+            EntryRow.name, EntryRow.sent_as, EntryRow.directory, EntryRow.created_by,
+            EntryRow.removed_at,
             EntryRow.mtime_ns, EntryRow.ctime_ns, EntryRow.atime_ns,
             BlobRow.size, UploadRow.id.label("upload_id"), UploadRow.state,
             _SUBDIRECTORIES.label("subdirectories"), access.label("access"),
@@ -358,7 +367,8 @@ def _page(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 _THIS = EntryRow.id == bindparam("entry")
 _VIEWER = bindparam("account", type_=BigInteger)
 _ACCESS = case((AccountRow.all_jobs, Right.EDIT.value), else_=GrantRow.access)
-_GRANTED = (
+#: Of entries that an account was granted, whatever their jobs' status; wants the parameter `account`.
+GRANTED = (
     _entries(_ACCESS)
     .join(AccountRow, AccountRow.id == _VIEWER)
     .outerjoin(GrantRow, (GrantRow.job_id == JobRow.id) & (GrantRow.account_id == _VIEWER))
@@ -367,14 +377,15 @@ _GRANTED = (
         or_(AccountRow.all_jobs, GrantRow.access.is_not(None)),
     )
 )
-_SEEN = _GRANTED.where(EntryRow.removed_at.is_(None), JobRow.status == JobStatus.PLANNED.value)
+_SEEN = GRANTED.where(EntryRow.removed_at.is_(None), JobRow.status == JobStatus.PLANNED.value)
 
-_EXISTING = _entries(literal(Right.EDIT.value)).where(_THIS)
+_ANY = _entries(literal(Right.EDIT.value))
+_NAMED = (EntryRow.parent_id == bindparam("parent")) & (EntryRow.name_key == bindparam("key"))
+_EXISTING = _ANY.where(_THIS)
+_STANDING = _ANY.where(_NAMED, EntryRow.removed_at.is_(None))
 _VISIBLE = _SEEN.where(_THIS)
-_RIGHT = _GRANTED.with_only_columns(_ACCESS).where(_THIS, AccountRow.enabled)
-_CHILD = _SEEN.where(
-    EntryRow.parent_id == bindparam("parent"), EntryRow.name_key == bindparam("key")
-)
+_RIGHT = GRANTED.with_only_columns(_ACCESS).where(_THIS, AccountRow.enabled)
+_CHILD = _SEEN.where(_NAMED)
 _CHILDREN = _page(_SEEN.where(EntryRow.parent_id == bindparam("parent")))
 _JOB_DIRECTORY = _SEEN.where(JobRow.name == bindparam("name"), EntryRow.parent_id.is_(None))
 _JOB_DIRECTORIES = _page(_SEEN.where(EntryRow.parent_id.is_(None)))

@@ -122,7 +122,7 @@ def record(connection: Connection, task: Task, found: Ingested, *, now: datetime
     upload = uploads.get(connection, task.upload_id, lock=True)
     if not tasks.finish(connection, task) or not is_wanted(connection, upload):
         return Recorded(photo_id=None, unused=_unnamed(connection, found.renditions))
-    _note_sha256(connection, upload, found.sha256)
+    uploads.note_sha256(connection, upload, found.sha256)
     photo_id, unused = _shown_by(connection, upload, found, now=now)
     if upload.state is UploadState.RECEIVED:
         uploads.change(connection, upload, Change.INGESTED, now=now, reason=None, advice=None)
@@ -148,7 +148,7 @@ def refuse(
     if not tasks.finish(connection, task):
         return False
     if is_wanted(connection, upload) and upload.state is UploadState.RECEIVED:
-        _note_sha256(connection, upload, sha256)
+        uploads.note_sha256(connection, upload, sha256)
         uploads.change(connection, upload, change, now=now, reason=reason, advice=advice)
     return True
 
@@ -287,10 +287,6 @@ def _unnamed(connection: Connection, renditions: tuple[Rendition, ...]) -> tuple
         connection.execute(select(RenditionRow.key).where(RenditionRow.key.in_(keys))).scalars()
     )
     return tuple(key for key in keys if key not in named)
-
-
-def _note_sha256(connection: Connection, upload: Upload, sha256: str) -> None:
-    connection.execute(update(BlobRow).where(BlobRow.id == upload.blob_id).values(sha256=sha256))
 
 
 # --- listing ---

@@ -1,5 +1,6 @@
 """The processes of jobfs that are at work, and how far each has followed the feed."""
 
+import errno
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from jobfs.catalog.feed import Position
 from jobfs.catalog.schema import RoleRow
+from jobfs.errors import JobfsError
 from jobfs.processes import Process, host
 
 #: How often a role says that it lives.
@@ -30,9 +32,28 @@ class Role:
 
     def is_alive(self, now: datetime) -> bool:
         """Whether the process still runs: looked up on its own machine, else by its silence."""
-        if self.host == host():
-            return self.process.is_running()
-        return now - self.seen_at < SILENCE
+        return _is_alive(self.host, self.process, self.seen_at, now)
+
+
+class StudioRunsError(JobfsError):
+    """What is to be done would not bear a studio at work; EBUSY, since ending it helps."""
+
+    errno = errno.EBUSY
+
+
+def refuse_running(connection: Connection, *, now: datetime) -> None:
+    """Raise StudioRunsError if a process of the studio is alive.
+
+    It reads what every revision of the schema has, since a studio is also stopped to be migrated.
+    """
+    columns = (RoleRow.kind, RoleRow.host, RoleRow.pid, RoleRow.start_tick, RoleRow.seen_at)
+    for row in connection.execute(select(*columns)):
+        process = Process(row.pid, row.start_tick)
+        if _is_alive(row.host, process, row.seen_at, now):
+            raise StudioRunsError(
+                f"the studio is at work: {row.kind} runs on {row.host.partition(' ')[0]} as process"
+                f" {row.pid}; end `jobfs up` first"
+            )
 
 
 def start(connection: Connection, kind: str, process: Process, *, now: datetime) -> int:
@@ -73,6 +94,12 @@ def known(connection: Connection, *, kind: str | None = None) -> list[Role]:
     if kind is not None:
         query = query.where(RoleRow.kind == kind)
     return [_role(row) for row in connection.execute(query)]
+
+
+def _is_alive(its_host: str, process: Process, seen_at: datetime, now: datetime) -> bool:
+    if its_host == host():
+        return process.is_running()
+    return now - seen_at < SILENCE
 
 
 def _role(row: Row[Any]) -> Role:

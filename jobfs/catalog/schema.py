@@ -128,12 +128,15 @@ class AccountRow(Base):
     password_hash  crypt(3) yescrypt; NULL: only keys log in
     all_jobs       every job is granted with the right `edit`, whatever `job_grant` says
     enabled        false: no login; running connections are ended
+    quota          bytes that its files may add up to; NULL: no limit
+    warned         the percentage of the quota that was announced last (see `jobfs.domain.quotas`); 0: none
     removed_at     the account is gone; its row stays, for the uploads it made
     """
 
     __tablename__ = "account"
     __table_args__ = (
         CheckConstraint(f"id BETWEEN 1 AND {MAX_ACCOUNT}", name="id_fits_inode"),
+        CheckConstraint("quota >= 0", name="quota"),
         Index("uq_account_name", "name", unique=True, sqlite_where=text("removed_at IS NULL"),
               postgresql_where=text("removed_at IS NULL")),
         {"sqlite_autoincrement": True},
@@ -144,8 +147,30 @@ class AccountRow(Base):
     password_hash: Mapped[str | None]
     all_jobs: Mapped[bool] = mapped_column(server_default=text("false"))
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    quota: Mapped[int | None]
+    warned: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+
+
+class AccountUsageRow(Base):
+    """A change of what an account's files add up to; their sum is what the account uses.
+
+    Triggers on `upload` and `entry` append a row for each change: a version counts, for the account
+    that sends it, while its file shows it and stands in a directory. So nobody counts files to know it,
+    and no path through the code can forget it. Rows are added and not changed: nobody waits for a lock,
+    which on PostgreSQL would make the closes of one account queue, and deadlock with removals.
+    Every 61st row swallows all others of its account.
+
+    bytes  more, or less if negative
+    """
+
+    __tablename__ = "account_usage"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    bytes: Mapped[int]
 
 
 class AccountKeyRow(Base):
@@ -178,6 +203,7 @@ class JobRow(Base):
     name_key  NFC and case-folded: unique, so that no two jobs differ in case only
     title     for people; may be empty
     status    `jobfs.domain.jobs.JobStatus`
+    closed_at when it left `planned`; NULL while it is, or if it never was. A trigger keeps it
     """
 
     __tablename__ = "job"
@@ -199,6 +225,7 @@ class JobRow(Base):
     name_key: Mapped[str]
     title: Mapped[str] = mapped_column(server_default=text("''"))
     status: Mapped[str] = mapped_column(server_default=JobStatus.PLANNED.value)
+    closed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
@@ -230,6 +257,8 @@ class EntryRow(Base):
     removed_at  in the trash since; parent_id and name then say where it stood
     removed_by  the account that removed or replaced it
     replaced    it is in the trash because another entry was renamed to its name
+    sent_as     the temporary name by which its client knows it still: its job left `planned` before the
+                client could rename it, and jobfs did; NULL for all others
     """
 
     __tablename__ = "entry"
@@ -265,6 +294,7 @@ class EntryRow(Base):
     removed_at: Mapped[datetime | None]
     removed_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     replaced: Mapped[bool] = mapped_column(server_default=text("false"))
+    sent_as: Mapped[str | None]
 
 
 class BlobRow(Base):
@@ -273,7 +303,8 @@ class BlobRow(Base):
     key     the store's name for it: 32 random hexadecimal digits. Not the id: after a power cut the row
             of a create may be gone while its file is still there
     size    bytes as of the last judgement
-    sha256  hexadecimal; NULL until ingest has read the bytes back
+    sha256  hexadecimal; NULL until ingest has read the bytes back. Of bytes that were judged incomplete:
+            as of that judgement, so that the same ones are known when they are sent again
     """
 
     __tablename__ = "blob"
@@ -290,8 +321,9 @@ class UploadRow(Base):
     """One sending of one file's content: a version of an entry.
 
     current     the version that the entry shows; one per file
-    base_id     the received version a rewrite began with; NULL for an upload from nothing, and once that
-                version is gone from the trash
+    base_id     the received version a rewrite began with, or whose bytes were set aside under a name of
+                their own (`F_original`); NULL for an upload from nothing, and once that version is gone
+                from the trash
     account_id  who sends it; NULL if an administrator without an account did
     state       `jobfs.domain.uploads.UploadState`
     format      "JPEG", ...; NULL until judged, or when the content is no image
@@ -316,6 +348,10 @@ class UploadRow(Base):
               postgresql_where=text("role_id IS NOT NULL")),
         Index("ix_upload_base", "base_id", sqlite_where=text("base_id IS NOT NULL"),
               postgresql_where=text("base_id IS NOT NULL")),
+        # What a client may have to name, or to set the time of, though its job is closed.
+        Index("ix_upload_latecomers", "account_id",
+              sqlite_where=text("current AND (late OR state = 'waiting')"),
+              postgresql_where=text("current AND (late OR state = 'waiting')")),
         Index("ix_upload_trash", "superseded_at",
               sqlite_where=text("superseded_at IS NOT NULL"),
               postgresql_where=text("superseded_at IS NOT NULL")),

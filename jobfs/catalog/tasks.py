@@ -97,6 +97,11 @@ def enqueue(connection: Connection, upload_id: int, *, not_before: datetime) -> 
     )
 
 
+def withdraw(connection: Connection, upload_id: int) -> None:
+    """Strike an upload's task that nobody has claimed; without one nothing happens."""
+    connection.execute(delete(TaskRow).where(TaskRow.upload_id == upload_id, _IS_WAITING))
+
+
 def lift(connection: Connection, upload_id: int, *, now: datetime) -> None:
     """Let an upload's waiting task begin at once."""
     clock = _clock(connection, now)

@@ -262,10 +262,13 @@ def _free_name(connection: Connection, parent_id: int, name: str) -> str:
 
 
 def _ask_for_ingest(connection: Connection, upload: Upload, *, now: datetime) -> None:
-    """Have an upload ingested that is to be a photo and is none; ingest knows what became of its name."""
+    """Have an upload ingested that is to be a photo and is none; ingest knows what became of its name.
+
+    One that waited is judged again by whoever claims its task.
+    """
     shows_it = exists().where(PhotoRow.upload_id == upload.id, PhotoRow.current)
     is_photo = connection.execute(select(shows_it)).scalar_one()
-    if upload.state is UploadState.RECEIVED or (
+    if upload.state in {UploadState.RECEIVED, UploadState.WAITING} or (
         upload.state is UploadState.INGESTED and not is_photo
     ):
         tasks.enqueue(connection, upload.id, not_before=now)

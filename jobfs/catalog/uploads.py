@@ -4,13 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from jobfs.catalog import feed
 from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.domain.events import EventKind
 from jobfs.domain.jobs import JobStatus
-from jobfs.domain.uploads import Change, UploadState, after
+from jobfs.domain.uploads import SEALED, Change, UploadState, after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +40,15 @@ class Upload:
     removed: bool
     state: UploadState
     size: int
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether these bytes never change again: writing starts a new version.
+
+        A photo that was set aside waits with the bytes of the photo.
+        """
+        is_backup = self.state is UploadState.WAITING and self.base_id is not None
+        return self.state in SEALED or is_backup
 
 
 def get(connection: Connection, upload_id: int, *, lock: bool = False) -> Upload:
@@ -84,6 +104,12 @@ def receiving(connection: Connection, role_id: int) -> list[Upload]:
     return [_upload(row) for row in connection.execute(query)]
 
 
+def receiver(connection: Connection, upload_id: int) -> int | None:
+    """Return the mount that is writing an upload; None if none is."""
+    query = select(UploadRow.role_id).where(UploadRow.id == upload_id)
+    return connection.execute(query).scalar_one()
+
+
 def begin(
     connection: Connection,
     *,
@@ -117,6 +143,21 @@ def reopen(connection: Connection, upload_id: int, *, role_id: int) -> None:
     _set(connection, upload_id, state=state.value, role_id=role_id)
 
 
+def set_aside(connection: Connection, upload: Upload, *, entry_id: int, now: datetime) -> None:
+    """Let another entry show the same bytes; not as a photo, they wait for another name."""
+    values = insert(UploadRow).values(
+        entry_id=entry_id, blob_id=upload.blob_id, base_id=upload.id, account_id=upload.account_id,
+        current=True, state=UploadState.WAITING.value, size=upload.size, started_at=now,
+        judged_at=now,
+    )  # fmt: skip
+    upload_id = connection.execute(values.returning(UploadRow.id)).scalar_one()
+    feed.append(
+        connection, EventKind.UPLOAD_JUDGED,
+        account_id=upload.account_id, job_id=upload.job_id, entry_id=entry_id, upload_id=upload_id,
+        data={"state": UploadState.WAITING.value},
+    )  # fmt: skip
+
+
 def supersede(
     connection: Connection, upload: Upload, *, account_id: int | None, now: datetime
 ) -> None:
@@ -140,6 +181,30 @@ def note_size(connection: Connection, upload: Upload, size: int) -> None:
     """Note the bytes of a version that was superseded before it was judged; of another: nothing."""
     if not upload.current and upload.state is UploadState.INTERRUPTED:
         _set_size(connection, upload, size)
+
+
+def note_sha256(connection: Connection, upload: Upload, sha256: str | None) -> None:
+    """Note the hash of an upload's bytes, or that nobody has made one."""
+    noted = update(BlobRow).where(BlobRow.id == upload.blob_id)
+    connection.execute(noted.values(sha256=sha256))
+
+
+def was_incomplete(connection: Connection, upload: Upload, sha256: str | None) -> bool:
+    """Whether these bytes were judged incomplete before, under the same name in the same directory."""
+    here = select(EntryRow.parent_id, EntryRow.name_key).where(EntryRow.id == upload.entry_id)
+    parent_id, name_key = connection.execute(here).one()
+    judged = or_(UploadRow.state == UploadState.INCOMPLETE.value, UploadRow.id == upload.id)
+    query = (
+        select(literal(1))
+        .select_from(UploadRow)
+        .join(EntryRow, EntryRow.id == UploadRow.entry_id)
+        .join(BlobRow, BlobRow.id == UploadRow.blob_id)
+        .where(
+            EntryRow.parent_id == parent_id, EntryRow.name_key == name_key,
+            BlobRow.sha256 == sha256, judged,
+        )
+    )  # fmt: skip
+    return connection.execute(query).first() is not None
 
 
 def show_again(connection: Connection, upload_id: int) -> None:

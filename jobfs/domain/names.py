@@ -25,6 +25,8 @@ _SIDECAR_ENDINGS = (".xmp", ".csv", ".xml")
 #: Extensions of what a photographer sends, for patterns that need to see "a photo's name".
 _SENT = r"(?:jpe?g|png|tiff?|webp|hei[cf]|hif|avif|cr[23]|nef|arw|dng|raf|orf|rw2|xmp|csv|xml)"
 
+_SENT_NAME = re.compile(rf".+\.(?i:{_SENT})", re.DOTALL)
+
 
 def _whole_name(patterns: Iterable[str]) -> re.Pattern[str]:
     # DOTALL, because a name may hold a line break
@@ -52,6 +54,29 @@ _TEMPORARY = _whole_name(
         rf".+\.(?i:{_SENT})-[A-Za-z0-9]{{6,12}}",  # Cyberduck: NAME-<random>
         r"~.*",  # Office and Photoshop (~$NAME, ~NAME), Syncthing on Windows (~syncthing~NAME)
         r".+~",  # editors' backups (Emacs, Vim, gedit, Kate)
+    )
+)
+
+#: Temporary names that hold the final one, the more particular before the more general.
+_FINAL = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"(?i:\.syncthing\.(.+)\.tmp)",
+        r"(?i:(.+)\.filepart\d*)",
+        r"(?i:(.+)\.[0-9a-f]{8}\.partial)",
+        r"(?i:(.+)\.partial)",
+        r"(?i:\.?(.+?)(?:\.~[0-9a-f]+)?\.ocTransferId\d+\.part)",
+        r"(?i:(.+)\.part)",
+        r"(?i:(.+)\.tmp)",
+        r"(?i:(.+)\.(?:cr|op)?download)",
+        r"(?i:(.+?)(?:\.[0-9a-f]{4})?\.ffs_tmp)",
+        r"\.in\.(.+?)\.?",
+        r"\.(.+)\.~[0-9a-f]+",
+        r"(.+)_exiftool_tmp",
+        r"(.+)\.sb-[0-9a-f]{8}-[A-Za-z0-9]{6}",
+        r"\.pending-\d+-(.+)",
+        rf"(.+\.(?i:{_SENT}))-[A-Za-z0-9]{{6,12}}",
+        r"\.(.+)\.[A-Za-z0-9]{6}",
     )
 )
 
@@ -164,6 +189,19 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
+def final_name(name: str) -> str | None:
+    """Return the name that a client will give what it sends as *name*; None if that does not tell.
+
+    gvfs's and editors' temporary names are random, or say too little.
+    """
+    if not is_temporary(name):
+        return None
+    found = next((match[1] for form in _FINAL if (match := form.fullmatch(name))), None)
+    if found is None or is_temporary(found) or is_junk(found):
+        return None
+    return found
+
+
 def is_junk(name: str) -> bool:
     """Tell whether a system made this for itself, so that nobody wants to hear of it."""
     return _JUNK.fullmatch(name) is not None
@@ -177,6 +215,11 @@ def is_original_backup(name: str) -> bool:
 def is_sidecar(name: str) -> bool:
     """Tell whether the extension is that of text about photos (XMP, CSV, XML)."""
     return name.lower().endswith(_SIDECAR_ENDINGS)
+
+
+def is_sent_for_ingest(name: str) -> bool:
+    """Tell whether the extension is that of a photo, or of text about photos."""
+    return _SENT_NAME.fullmatch(name) is not None
 
 
 def is_reserved(name: str) -> bool:

@@ -39,6 +39,12 @@ class Ranges:
             stop = max(stop, touched[-1][1])
         self._ranges[first:beyond] = [(start, stop)]
 
+    def copy(self) -> "Ranges":
+        """Return the same ranges, to be changed on their own."""
+        copied = Ranges()
+        copied._ranges = list(self._ranges)
+        return copied
+
     def truncate(self, size: int) -> None:
         """Forget everything from *size* on. Growing a file writes nothing, so it adds nothing."""
         while self._ranges and self._ranges[-1][0] >= size:

@@ -18,6 +18,7 @@ from jobfs.database import Database
 from jobfs.domain.uploads import Change, UploadState
 from jobfs.ingest.decoder import Decoders
 from jobfs.ingest.outcomes import Broken, Decoded, Outcome, Refused
+from jobfs.tree import versions
 
 log = getLogger(__name__)
 
@@ -42,6 +43,8 @@ async def ingest(database: Database, store: BlobStore, decoders: Decoders, task:
     still, and what was stored for it may or may not be named by a row.
     """
     upload, wanted = await database.read(_look, task.upload_id)
+    if upload.state is UploadState.WAITING:  # its client has been quiet for long enough
+        upload, wanted = await database.write(_look_again, store, task.upload_id)
     if not wanted:
         await database.write(photos.leave, task, now=datetime.now(UTC))
     elif task.attempts > CLAIMS:
@@ -58,6 +61,11 @@ async def ingest(database: Database, store: BlobStore, decoders: Decoders, task:
 
 def _look(connection: Connection, upload_id: int) -> tuple[Upload, bool]:
     upload = uploads.get(connection, upload_id)
+    return upload, photos.is_wanted(connection, upload)
+
+
+def _look_again(connection: Connection, store: BlobStore, upload_id: int) -> tuple[Upload, bool]:
+    upload = versions.judge_quiet(connection, store, upload_id, now=datetime.now(UTC))
     return upload, photos.is_wanted(connection, upload)
 
 

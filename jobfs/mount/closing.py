@@ -15,10 +15,11 @@ from jobfs.domain import inodes
 from jobfs.domain.uploads import UploadState
 from jobfs.errors import JobfsError
 from jobfs.mount.handles import Handle
+from jobfs.mount.quotas import Quotas
 from jobfs.mount.table import HandleTable
 from jobfs.mount.versions import OpenVersion, examine
 from jobfs.tree import versions
-from jobfs.tree.refusals import DetachedError
+from jobfs.tree.refusals import DetachedError, IncompleteError
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +28,25 @@ _PAUSE = 1.0
 
 
 class Closing:
-    """Settles what handles have written."""
+    """Settles what handles have written.
 
-    def __init__(self, database: Database, store: BlobStore, table: HandleTable) -> None:
+    *refuse_incomplete*: the close of a file that is not whole fails, for its client to hear.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: BlobStore,
+        table: HandleTable,
+        quotas: Quotas,
+        *,
+        refuse_incomplete: bool,
+    ) -> None:
         self._database = database
         self._store = store
         self._table = table
+        self._quotas = quotas
+        self._refuse_incomplete = refuse_incomplete
         # Handles that the kernel has released and whose version could not be settled.
         self._left_over, self._each_left_over = trio.open_memory_channel[Handle](math.inf)
 
@@ -42,22 +56,30 @@ class Closing:
         if handle.is_writable:
             handle.require_permitted()
         if handle.version is not None:
-            await self.settle(handle, closed=handle.opener.is_closing())
+            refusal = await self.settle(handle, closed=handle.opener.is_closing())
+            if refusal is not None and self._refuse_incomplete:
+                raise refusal
 
-    async def settle(self, handle: Handle, *, closed: bool, alone: bool = False) -> None:
-        """Judge what a handle wrote; of a dead client only if it is *alone*, else the others go on."""
+    async def settle(
+        self, handle: Handle, *, closed: bool, alone: bool = False
+    ) -> IncompleteError | None:
+        """Judge what a handle wrote; of a dead client only if it is *alone*, else the others go on.
+
+        Returns what its client may be told; raises DetachedError if a newer version has its place.
+        """
         async with self._table.lock(handle.inode):
             version = handle.version
             if version is None or not version.changed:
-                return
+                return None
             if closed:
                 version.require_attached()
             if version.detached is not None or not (closed or alone or version.writers == 1):
-                return
-            await self._judge(version, closed=closed)
+                return None
+            refusal = await self._judge(version, closed=closed)
         _log_outcome(handle, version.upload)
+        return refusal
 
-    async def _judge(self, version: OpenVersion, *, closed: bool) -> None:
+    async def _judge(self, version: OpenVersion, *, closed: bool) -> IncompleteError | None:
         # Who wants to write from now on waits for the lock, and asks for the row's state then. That
         # holds, too, if this fails half-way.
         version.receiving = False
@@ -65,11 +87,13 @@ class Closing:
         evidence = await trio.to_thread.run_sync(
             lambda: examine(version, self._store, closed=closed)
         )
-        upload = await self._database.write(
-            versions.settle, version.upload.id, evidence,
-            mtime_ns=version.wrote_ns, now=datetime.now(UTC),
-        )  # fmt: skip
-        version.note_judgement(upload, evidence.size)
+        async with self._quotas.settling(version):
+            settled = await self._database.write(
+                versions.settle, version.upload.id, evidence,
+                mtime_ns=version.wrote_ns, now=datetime.now(UTC),
+            )  # fmt: skip
+            version.note_judgement(settled.upload, evidence.size)
+        return settled.refusal
 
     async def release(self, number: int) -> None:
         """Forget a handle; after the last one of a version ingest may begin."""
@@ -119,6 +143,13 @@ class Closing:
         """Settle everything that is still open as interrupted: the mount ends."""
         for handle in self._table:
             await self._is_settled(handle, alone=True)
+
+    async def receive_late(self, job_id: int | None = None) -> None:
+        """Receive what is whole under a temporary name in a job that was closed, or in all."""
+        for upload in await self._database.write(
+            versions.receive_latecomers, self._store, job_id, now=datetime.now(UTC)
+        ):
+            log.info("upload %d of %r: received, its job was closed", upload.id, upload.name)
 
     async def revoke_ungranted(self) -> None:
         """Fail the handles of accounts that have lost their grant, and cut off what they wrote."""

@@ -12,10 +12,12 @@ from jobfs.blobs.store import BlobStore, new_key
 from jobfs.catalog.engine import CatalogUnavailableError
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Database
-from jobfs.domain.uploads import SEALED
+from jobfs.domain import inodes
+from jobfs.domain.uploads import UploadState
 from jobfs.errors import JobfsError
 from jobfs.mount.closing import Closing
 from jobfs.mount.handles import BadHandleError, Handle, Opener
+from jobfs.mount.quotas import Quotas
 from jobfs.mount.table import HandleTable
 from jobfs.mount.versions import OpenVersion, write_fully
 from jobfs.tree import changes, versions
@@ -26,15 +28,21 @@ class OpenFiles:
     """Opens, reads and writes the files of one mount.
 
     table    what is open
+    quotas   what may be written
     closing  what settles it
     """
 
-    def __init__(self, database: Database, store: BlobStore, role_id: int) -> None:
+    def __init__(
+        self, database: Database, store: BlobStore, role_id: int, *, refuse_incomplete: bool
+    ) -> None:
         self._database = database
         self._store = store
         self._role_id = role_id
         self.table = HandleTable()
-        self.closing = Closing(database, store, self.table)
+        self.quotas = Quotas(database, self.table)
+        self.closing = Closing(
+            database, store, self.table, self.quotas, refuse_incomplete=refuse_incomplete
+        )
 
     # -- opening ---------------------------------------------------------------------------------
 
@@ -42,6 +50,7 @@ class OpenFiles:
         self, parent: int, name: bytes, flags: int, opener: Opener
     ) -> tuple[Handle, Node]:
         """Make a file and open it; raises NameTakenError."""
+        await self.quotas.look(inodes.unpack(parent).account)
         key = new_key()
         now = changes.moment(time.time_ns())
         descriptor = await trio.to_thread.run_sync(self._store.create, key)
@@ -49,13 +58,15 @@ class OpenFiles:
             node, upload = await self._database.write_lazily(
                 changes.create, parent, name, role_id=self._role_id, blob_key=key, now=now
             )
-        version = self.table.attach(OpenVersion(upload, descriptor, size=0))
+        version = self.table.attach(OpenVersion(upload, descriptor, opener.process, size=0))
         handle = self.table.add(node.inode, flags, upload, opener, version)
         return handle, node
 
     async def open(self, inode: int, flags: int, opener: Opener) -> Handle:
         """Open a file that is there."""
         writing = flags & os.O_ACCMODE != os.O_RDONLY
+        if writing:
+            await self.quotas.look(inodes.unpack(inode).account)
         async with self.table.lock(inode):
             _, shown = await self._database.read(versions.open_file, inode, writing=writing)
             handle = self.table.add(inode, flags, shown, opener)
@@ -79,7 +90,7 @@ class OpenFiles:
                 role_id=self._role_id, blob_key=key, now=datetime.now(UTC),
             )  # fmt: skip
         self.table.detach(handle.shown.id, "a newer upload has taken its place")
-        version = OpenVersion(upload, descriptor, size=0)
+        version = OpenVersion(upload, descriptor, handle.opener.process, size=0)
         version.wrote_ns = time.time_ns()  # truncation is a change of its own
         self.table.use(handle, self.table.attach(version))
 
@@ -101,15 +112,13 @@ class OpenFiles:
         """Store *data* and return its length, or raise; never less."""
         handle = self.table.writable(number)
         version = await self._writable(handle)
-        if handle.flags & os.O_APPEND:
-            # The kernel's offset is the size it remembers, which another handle may have moved.
-            offset = version.reserve(len(data))
-        with version.moving_bytes() as descriptor:
-            try:
-                await trio.to_thread.run_sync(write_fully, descriptor, offset, data)
-            except OSError:
-                version.note_failure()
-                raise
+        appending = bool(handle.flags & os.O_APPEND)
+        with version.moving_bytes() as descriptor, version.noting_failure():
+            await self.quotas.require_room(version, len(data), offset=None if appending else offset)
+            if appending:
+                # The kernel's offset is the size it remembers, which another handle may have moved.
+                offset = version.reserve(len(data))
+            await trio.to_thread.run_sync(write_fully, descriptor, offset, data)
             version.note_write(offset, len(data))
         return len(data)
 
@@ -120,6 +129,7 @@ class OpenFiles:
             return
         version = await self._writable(handle)
         with version.moving_bytes() as descriptor:
+            await self.quotas.require_room(version, size, offset=0)
             await trio.to_thread.run_sync(os.ftruncate, descriptor, size)
             version.note_truncation(size)
 
@@ -146,30 +156,69 @@ class OpenFiles:
 
     async def _acquire(self, handle: Handle) -> OpenVersion:
         version = handle.version or self.table.live(handle.shown.id)
-        if version is not None:
-            self.table.use(handle, version)
-            version.require_attached()
-            if version.receiving:
-                return version
+        if version is None:
+            return await self._resume(handle, handle.shown)
+        version.require_attached()
+        if not version.receiving:
             return await self._resume(handle, version.upload)
-        return await self._resume(handle, handle.shown)
+        if not version.belongs_to(handle.opener.process):
+            return await self._take_over(handle, version)
+        self.table.use(handle, version)
+        return version
 
     async def _resume(self, handle: Handle, upload: Upload) -> OpenVersion:
         """Go on with what was closed before: in place, or in a copy if its bytes are sealed."""
         shown = await self._database.read(versions.latest, upload)
-        if shown.state in SEALED:
+        if shown.is_sealed:
             return await self._rewrite(handle, shown)
         version = self.table.live(shown.id)
-        if version is None:
-            descriptor = await trio.to_thread.run_sync(self._open_for_writing, shown.blob_key)
-            size = os.fstat(descriptor).st_size
-            version = OpenVersion(shown, descriptor, size=size, changed=False, receiving=False)
+        if version is None or not version.belongs_to(handle.opener.process):
+            version = await self._reopen(handle, shown)
         self.table.use(handle, self.table.attach(version))
         await self._database.write_lazily(versions.resume, shown, role_id=self._role_id)
         version.receiving = version.changed = True
         return version
 
+    async def _reopen(self, handle: Handle, shown: Upload) -> OpenVersion:
+        """Return a closed version for this connection to go on with, and for no other one."""
+        descriptor = await trio.to_thread.run_sync(self._open_for_writing, shown.blob_key)
+        self.table.detach(shown.id, "another connection goes on with it")
+        size = os.fstat(descriptor).st_size
+        version = OpenVersion(
+            shown, descriptor, handle.opener.process, size=size, changed=False, receiving=False
+        )
+        if shown.state is UploadState.INCOMPLETE:
+            version.written = self._store.extents(descriptor)  # it may have been closed with a gap
+        return version
+
+    async def _take_over(self, handle: Handle, other: OpenVersion) -> OpenVersion:
+        """Begin a version with what another connection has sent so far, which has lost the file.
+
+        It may be the same photographer, whose first connection only seems to live; or two who send
+        one name at the same time. Their bytes must not be mixed.
+        """
+        key = new_key()
+        other.receiving = False  # whoever writes there from now on waits for the lock
+        try:
+            await other.calm()
+            await self.quotas.require_room_for_copy(handle.account_id, other.upload)
+            descriptor = await trio.to_thread.run_sync(self._copy, key, other.upload.blob_key)
+            with self._given_back_if_refused(key, descriptor):
+                upload = await self._database.write_lazily(
+                    versions.take_over, other.upload, account_id=handle.account_id,
+                    role_id=self._role_id, blob_key=key, size=other.size, now=datetime.now(UTC),
+                )  # fmt: skip
+        except BaseException:
+            other.receiving = True
+            raise
+        self.table.detach(other.upload.id, "another connection sends it now")
+        version = OpenVersion(upload, descriptor, handle.opener.process, size=other.size)
+        version.written = other.written.copy()
+        self.table.use(handle, self.table.attach(version))
+        return version
+
     async def _rewrite(self, handle: Handle, shown: Upload) -> OpenVersion:
+        await self.quotas.require_room_for_copy(handle.account_id, shown)
         key = new_key()
         descriptor = await trio.to_thread.run_sync(self._copy, key, shown.blob_key)
         with self._given_back_if_refused(key, descriptor):
@@ -177,11 +226,15 @@ class OpenFiles:
                 versions.rewrite, shown, account_id=handle.account_id,
                 role_id=self._role_id, blob_key=key, now=datetime.now(UTC),
             )  # fmt: skip
-        version = self.table.attach(OpenVersion(upload, descriptor, size=shown.size))
-        for other in self.table:  # whoever wrote the sealed version writes this one now
-            if other.version is not None and other.version.upload.id == shown.id:
+        version = OpenVersion(upload, descriptor, handle.opener.process, size=shown.size)
+        self.table.attach(version)
+        for other in self.table:  # what this connection wrote to the sealed version goes here now
+            writes_it = other.version is not None and other.version.upload.id == shown.id
+            if writes_it and version.belongs_to(other.opener.process):
                 self.table.use(other, version)
         self.table.use(handle, version)
+        if shown.account_id != handle.account_id:
+            await self.quotas.refresh(handle.account_id)
         return version
 
     async def fsync(self, number: int) -> None:

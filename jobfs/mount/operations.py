@@ -1,7 +1,7 @@
 """The kernel's requests: each is translated, answered by the tree, and translated back.
 
 A handler decides nothing. What a directory holds and permits is decided in `tree/`; what stands
-behind a file handle, in `files.py`.
+behind a file handle, in `files.py`, and for `.jobfs` in `admin.py`.
 """
 
 import os
@@ -29,8 +29,11 @@ from pyfuse3 import (
 
 from jobfs.blobs.store import BlobStore
 from jobfs.database import Database
+from jobfs.mount.admin import AdminFiles
+from jobfs.mount.closing import Closing
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.handles import Opener
+from jobfs.mount.quotas import within
 from jobfs.mount.replies import attributes, file_system, replies_errno
 from jobfs.tree import attributes as xattrs
 from jobfs.tree import changes, views
@@ -59,6 +62,7 @@ class JobOperations(pyfuse3.Operations):
         self._database = database
         self._store = store
         self._files = files
+        self._admin = AdminFiles()
         self._directories: dict[int, int] = {}  # inode numbers by directory handle
         self._numbers = count(1)
 
@@ -184,8 +188,9 @@ class JobOperations(pyfuse3.Operations):
 
     @replies_errno
     async def statfs(self, ctx: RequestContext) -> StatvfsData:
-        """Return the room on the store's disk."""
-        space = await trio.to_thread.run_sync(self._store.space)
+        """Return the room on the store's disk, or what the quota of the account that asks leaves of it."""
+        found = await self._files.quotas.of_uid(ctx.uid)
+        space = within(await trio.to_thread.run_sync(self._store.space), found)
         return file_system(
             total=space.total, free=space.free, files=space.files, free_files=space.free_files
         )
@@ -195,7 +200,7 @@ class JobOperations(pyfuse3.Operations):
     @replies_errno
     async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
         """Open a directory."""
-        await self._node(inode)
+        await self._database.read(views.directory, inode)
         number = next(self._numbers)
         self._directories[number] = inode
         return number
@@ -251,34 +256,42 @@ class JobOperations(pyfuse3.Operations):
     @replies_errno
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
         """Open a file."""
-        return _file_info((await self._files.open(inode, flags, _opener(ctx))).number)
+        files = self._admin if self._admin.holds(inode) else self._files
+        return _file_info((await files.open(inode, flags, _opener(ctx))).number)
 
     @replies_errno
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
         """Read."""
-        return await self._files.read(fh, off, size)
+        return await self._of(fh).read(fh, off, size)
 
     @replies_errno
     async def write(self, fh: FileHandleT, off: int, buf: bytes) -> int:
         """Write all of it, or fail: OpenSSH takes a short write for a failure anyway."""
-        return await self._files.write(fh, off, buf)
+        return await self._of(fh).write(fh, off, buf)
 
     @replies_errno
     async def fsync(self, fh: FileHandleT, datasync: bool) -> None:  # noqa: FBT001 (the binding's)
         """Make the bytes durable."""
-        await self._files.fsync(fh)
+        await self._of(fh).fsync(fh)
 
     @replies_errno
     async def flush(self, fh: FileHandleT) -> None:
         """Make durable and judge. The last chance to fail: close(2) waits for us."""
-        await self._files.closing.flush(fh)
+        await self._closing_of(fh).flush(fh)
 
     @replies_errno
     async def release(self, fh: FileHandleT) -> None:
         """Forget the handle; nobody hears an error."""
-        await self._files.closing.release(fh)
+        await self._closing_of(fh).release(fh)
 
     # -- small parts -----------------------------------------------------------------------------
+
+    def _of(self, fh: int) -> OpenFiles | AdminFiles:
+        """Return what stands behind a handle."""
+        return self._admin if fh in self._admin else self._files
+
+    def _closing_of(self, fh: int) -> Closing | AdminFiles:
+        return self._admin if fh in self._admin else self._files.closing
 
     async def _node(self, inode: int) -> Node:
         """Return an inode's node; of one that somebody has open, even if it is hidden or gone."""
@@ -294,7 +307,7 @@ class JobOperations(pyfuse3.Operations):
 
     async def _list_dots(self, directory: int, start: int, token: ReaddirToken) -> bool:
         """List "." and ".."; false if the buffer was full."""
-        own = attributes(await self._node(directory))
+        own = attributes(await self._database.read(views.directory, directory))
         above = attributes(await self._database.read(views.parent, directory))
         dots = [(_DOT, b".", own), (_DOT_DOT, b"..", above)]
         return all(
@@ -313,7 +326,7 @@ class JobOperations(pyfuse3.Operations):
         mtime_ns = attr.st_mtime_ns if fields.update_mtime else None
         atime_ns = attr.st_atime_ns if fields.update_atime else None
         await self._database.write(
-            changes.set_times, node.inode, mtime_ns=mtime_ns, atime_ns=atime_ns,
+            changes.set_times, self._store, node.inode, mtime_ns=mtime_ns, atime_ns=atime_ns,
             now=_now(), held=self._files.table.is_open(node.inode),
         )  # fmt: skip
         if mtime_ns is not None:

@@ -10,6 +10,7 @@ import pyfuse3
 
 from jobfs.domain.names import LONGEST_ENTRY_NAME
 from jobfs.errors import JobfsError
+from jobfs.tree.refusals import IncompleteError
 from jobfs.tree.views import Node
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ def replies_errno(
         except pyfuse3.FUSEError:
             raise
         except JobfsError as refusal:
-            if refusal.errno == errno.EIO:
+            # EIO says that something is wrong with jobfs; but for a client's incomplete file.
+            if refusal.errno == errno.EIO and not isinstance(refusal, IncompleteError):
                 log.error("%s: %s", handler.__name__, refusal)  # noqa: TRY400 (no bug, no stack)
             raise pyfuse3.FUSEError(refusal.errno) from refusal
         except OSError as trouble:  # the store's disk

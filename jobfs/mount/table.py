@@ -77,6 +77,14 @@ class HandleTable:
         """Return the version with this id if it is being written."""
         return None if upload_id is None else self._versions.get(upload_id)
 
+    def growth(self, account_id: int) -> int:
+        """Return the bytes that an account has sent and no row knows of yet."""
+        return sum(
+            version.extent - version.upload.size
+            for version in self._versions.values()
+            if version.upload.account_id == account_id
+        )
+
     def attach(self, version: OpenVersion) -> OpenVersion:
         """Make a version findable for others who open its file."""
         self._versions[version.upload.id] = version

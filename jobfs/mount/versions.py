@@ -1,4 +1,4 @@
-"""Uploads that are being written: one OpenVersion each, shared by the handles that write it."""
+"""Uploads that are being written: one OpenVersion each, shared by the handles of a connection."""
 
 import os
 import time
@@ -12,6 +12,8 @@ from jobfs.blobs.store import BlobStore
 from jobfs.catalog.uploads import Upload
 from jobfs.domain.judgement import Evidence
 from jobfs.domain.ranges import Ranges
+from jobfs.errors import JobfsError
+from jobfs.processes import Process
 from jobfs.tree import content
 from jobfs.tree.refusals import DetachedError
 
@@ -24,10 +26,13 @@ class OpenVersion:
     number of them may write. A judgement makes it false first and waits for them, so that nothing is
     written to what has been found whole.
 
+    owner      the connection that sends it: a process of sshd's; None is nobody whom the kernel names
     size       bytes, as every getattr answers it
     written    which of them were sent, now or before
     wrote_ns   the time of the last write; None if none came since the client set a time
+    promised   the end of the furthest write that was let in, be it done or not
     failed     a write did not reach the disk
+    over_quota the quota of the account that a write would have crossed; None: none would
     changed    something has changed since the last judgement
     receiving  its row says so; from a judgement on it may not, until the next write
     detached   a newer version has taken its place
@@ -36,10 +41,13 @@ class OpenVersion:
 
     upload: Upload
     descriptor: int
+    owner: Process | None
     size: int
     written: Ranges = field(default_factory=Ranges)
+    promised: int = 0
     wrote_ns: int | None = None
     failed: bool = False
+    over_quota: int | None = None
     changed: bool = True
     receiving: bool = True
     detached: str | None = None
@@ -61,6 +69,15 @@ class OpenVersion:
             self._calm.set()
             self._close_if_unused()
 
+    @contextmanager
+    def noting_failure(self) -> Iterator[None]:
+        """Record it if the block, which is to store what a client sent, fails."""
+        try:
+            yield
+        except (OSError, JobfsError):
+            self.note_failure()
+            raise
+
     async def calm(self) -> None:
         """Return when no thread moves bytes any more."""
         while self._moving:
@@ -76,6 +93,10 @@ class OpenVersion:
         if self.writers == 0 and self._moving == 0:
             os.close(self.descriptor)
 
+    def belongs_to(self, process: Process | None) -> bool:
+        """Whether the handles of a process write here; those of others make versions of their own."""
+        return process is not None and process == self.owner
+
     def require_attached(self) -> None:
         """Raise DetachedError if what is written here can no longer become the file."""
         if self.detached is not None:
@@ -84,6 +105,15 @@ class OpenVersion:
     def detach(self, why: str) -> None:
         """Refuse all further writes."""
         self.detached = why
+
+    @property
+    def extent(self) -> int:
+        """The size it has, or will have when the writes under way are done."""
+        return max(self.size, self.promised)
+
+    def promise(self, end: int) -> None:
+        """Count a write that ends there from now on."""
+        self.promised = max(self.promised, end)
 
     def reserve(self, length: int) -> int:
         """Return the offset for appending *length* bytes, which is nobody else's from now on."""
@@ -100,7 +130,7 @@ class OpenVersion:
 
     def note_truncation(self, size: int) -> None:
         """Record that the file was cut, or grown by a hole."""
-        self.size = size
+        self.size = self.promised = size
         self.written.truncate(size)
         self.wrote_ns = time.time_ns()
         self.changed = True
@@ -110,14 +140,20 @@ class OpenVersion:
         self.failed = True
         self.changed = True
 
+    def note_over_quota(self, quota: int) -> None:
+        """Record that bytes the client sent were refused: they would have crossed its account's quota."""
+        self.over_quota = quota
+        self.note_failure()
+
     def note_judgement(self, upload: Upload, size: int) -> None:
         """Record what the bytes, *size* of them, were found to be."""
         self.changed = False
         self.upload = upload
-        self.size = size
+        self.size = self.promised = size
         self.written.truncate(size)
         self.wrote_ns = None
         self.failed = False
+        self.over_quota = None
 
 
 def write_fully(descriptor: int, offset: int, data: bytes) -> None:
@@ -140,5 +176,10 @@ def examine(version: OpenVersion, store: BlobStore, *, closed: bool) -> Evidence
         gap = None
     store.sync(version.upload.blob_key, version.descriptor)
     if not closed:
-        return Evidence(closed=False, finding=content.UNREAD, size=size)
-    return content.evidence(version.descriptor, failed=version.failed, gap=gap)
+        return Evidence(
+            closed=False, over_quota=version.over_quota, finding=content.UNREAD, size=size
+        )
+    return content.evidence(
+        version.descriptor, failed=version.failed, over_quota=version.over_quota, gap=gap,
+        finished=version.wrote_ns is None,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ from jobfs.catalog.entries import Entry
 from jobfs.domain import inodes
 from jobfs.domain.inodes import Inode, Kind
 from jobfs.domain.placement import place
+from jobfs.domain.uploads import UploadState
 from jobfs.errors import JobfsError
 from jobfs.tree.views import visible_entry
 
@@ -54,7 +55,7 @@ def _of_file(connection: Connection, entry: Entry) -> dict[str, str | int | None
         "album": placement.album,
         "section": placement.section.value,
         "state": details.state,
-        "sha256": details.sha256,
+        "sha256": None if details.state == UploadState.RECEIVING else details.sha256,
         "problem": details.reason,
         "uploader": details.account,
         "version": details.number,

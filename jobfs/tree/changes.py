@@ -4,7 +4,7 @@ Each function is one transaction. It locks the jobs concerned first and looks se
 status change, a removal and a creation happen in one order.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -12,9 +12,11 @@ from jobfs.blobs.store import BlobStore
 from jobfs.catalog import entries, uploads
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.entries import Entry
+from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes, names
 from jobfs.domain.inodes import Inode, Kind
-from jobfs.tree import versions
+from jobfs.domain.uploads import UploadState
+from jobfs.tree import latecomers, versions
 from jobfs.tree.refusals import (
     DirectoryError,
     ForbiddenError,
@@ -113,7 +115,11 @@ def rename(
     whatever is found: the client has often removed its target by then.
     """
     _lock(connection, inodes.unpack(old.parent), inodes.unpack(new.parent))
-    account_id, entry = _changeable(connection, *old)
+    try:
+        account_id, entry = _changeable(connection, *old)
+    except NoSuchEntryError:
+        _rename_latecomer(connection, store, old, new, now=now)
+        return
     _, directory, name = _place_for(connection, *new)
     there = entries.child(connection, account_id, directory.id, name)
     if there is not None and not replace:
@@ -122,15 +128,78 @@ def rename(
         raise IntoItselfError(f"{entry.name!r} cannot be moved into itself")
     if there is not None and there.id != entry.id:
         _replace(connection, entry, there, account_id, now=now)
-    uploads.current(connection, entry.id, lock=True)  # before the entry, in the order of a close
+    shown = uploads.current(connection, entry.id, lock=True)  # before the entry, as a close does
+    if shown is not None and _is_photo_set_aside(entry, shown, directory, name):
+        _set_aside(connection, entry, shown, name, account_id, now=now)
+        return
     entries.move(
         connection, entry, parent=directory, name=name, account_id=account_id, now_ns=now.ns
     )
     versions.judge_again(connection, store, entry.id, now=now.at)
 
 
+def _is_photo_set_aside(entry: Entry, shown: Upload, directory: Entry, name: str) -> bool:
+    """Whether this is ExifTool's way to keep a backup: F becomes F_original, and a new F will come."""
+    named = names.is_original_backup(name) and name == f"{entry.name}_original"
+    is_photo = shown.state in {UploadState.RECEIVED, UploadState.INGESTED}
+    return named and is_photo and directory.id == entry.parent_id
+
+
+def _set_aside(
+    connection: Connection,
+    entry: Entry,
+    shown: Upload,
+    name: str,
+    account_id: int,
+    *,
+    now: Moment,
+) -> None:
+    """Give the bytes of a photo a second entry, and leave the photo with its name.
+
+    To its directory the name is gone, as if it were deleted; the next file of that name is the photo's
+    next version.
+    """
+    assert entry.parent_id is not None, "a job's directory is no photo"
+    backup_id = entries.add(
+        connection, job_id=entry.job_id, parent_id=entry.parent_id, name=name, directory=False,
+        account_id=account_id, now_ns=now.ns,
+    )  # fmt: skip
+    entries.set_times(
+        connection, backup_id, mtime_ns=entry.mtime_ns, atime_ns=entry.atime_ns,
+        account_id=account_id, now_ns=now.ns,
+    )  # fmt: skip
+    uploads.set_aside(connection, shown, entry_id=backup_id, now=now.at)
+    entries.remove(
+        connection, entry, account_id=account_id, replaced=True, now=now.at, now_ns=now.ns
+    )
+
+
+def _rename_latecomer(
+    connection: Connection, store: BlobStore, old: Place, new: Place, *, now: Moment
+) -> None:
+    """Let a client name what it was sending when its job was closed; raises NoSuchEntryError.
+
+    Its last step is often this rename, over a target that it has removed.
+    """
+    place, target, name = inodes.unpack(old.parent), inodes.unpack(new.parent), names.entry_name
+    entry = latecomers.child(connection, place, name(old.name))
+    directory = latecomers.entry(connection, target)
+    if entry.directory or directory.job_id != entry.job_id:
+        raise NoSuchEntryError(f"{old.name!r} cannot be moved: its job is closed")
+    there = entries.standing(connection, directory.id, name(new.name))
+    if there is not None and there.id != entry.id:
+        there = replace(there, access=directory.access)
+        _replace(connection, entry, there, place.account, now=now)
+    entries.move(
+        connection, entry, parent=directory, name=name(new.name), account_id=place.account,
+        now_ns=now.ns,
+    )  # fmt: skip
+    versions.judge_again(connection, store, entry.id, now=now.at)
+
+
 def set_times(
     connection: Connection,
+    store: BlobStore,
     number: int,
     *,
     mtime_ns: int | None,
@@ -140,18 +209,29 @@ def set_times(
 ) -> None:
     """Set the times of an entry; None leaves one as it is.
 
+    Clients set a file's *mtime_ns* when they have sent it: what waits for such a sign is judged.
+
     *held*: the caller has the file open, so neither its name nor its job need be there any more.
     """
     inode = inodes.unpack(number)
     if inode.kind is not Kind.ENTRY:
         raise ForbiddenError("the times of this directory are not the account's to set")
     if not held:
-        entry = visible_entry(connection, inode)
-        _require_right_to_change(entry, inode.account)
+        _require_right_to_change(_settable(connection, inode), inode.account)
+    if mtime_ns is not None:
+        versions.judge_again(connection, store, inode.row, now=now.at)
     entries.set_times(
         connection, inode.row, mtime_ns=mtime_ns, atime_ns=atime_ns, account_id=inode.account,
         now_ns=now.ns,
     )  # fmt: skip
+
+
+def _settable(connection: Connection, inode: Inode) -> Entry:
+    """Return the entry whose times are to be set: clients do it last, when the job may be closed."""
+    try:
+        return visible_entry(connection, inode)
+    except NoSuchEntryError:
+        return latecomers.file(connection, inode)
 
 
 def _lock(connection: Connection, *places: Inode) -> set[int]:

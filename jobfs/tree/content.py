@@ -1,6 +1,8 @@
 """What the bytes of a blob say of themselves."""
 
+import hashlib
 import os
+from dataclasses import replace
 
 from jobfs.domain import completeness
 from jobfs.domain.completeness import Finding, Structure
@@ -10,7 +12,14 @@ from jobfs.domain.judgement import Evidence
 UNREAD = Finding(Structure.UNKNOWN_END, None, "")
 
 
-def evidence(descriptor: int, *, failed: bool = False, gap: int | None = None) -> Evidence:
+def evidence(
+    descriptor: int,
+    *,
+    failed: bool = False,
+    over_quota: int | None = None,
+    gap: int | None = None,
+    finished: bool = False,
+) -> Evidence:
     """Return what an open blob that was closed by its client tells about its completeness."""
     size = os.fstat(descriptor).st_size
 
@@ -18,4 +27,11 @@ def evidence(descriptor: int, *, failed: bool = False, gap: int | None = None) -
         return os.pread(descriptor, length, offset)
 
     finding = completeness.inspect(read, size)
-    return Evidence(failed=failed, gap=gap, finding=finding, size=size)
+    found = Evidence(
+        failed=failed, over_quota=over_quota, gap=gap, finished=finished, finding=finding, size=size
+    )
+    if finding.structure is not Structure.TRUNCATED:
+        return found
+    with open(descriptor, "rb", closefd=False) as file:
+        file.seek(0)
+        return replace(found, sha256=hashlib.file_digest(file, "sha256").hexdigest())

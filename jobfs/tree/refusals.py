@@ -2,6 +2,7 @@
 
 import errno
 
+from jobfs.domain.quotas import size_in_words
 from jobfs.errors import JobfsError
 
 
@@ -57,6 +58,41 @@ class IntoItselfError(JobfsError):
     """A directory is to be moved below itself, or in a way that nobody supports (EXCHANGE)."""
 
     errno = errno.EINVAL
+
+
+class QuotaExceededError(JobfsError):
+    """What is written would take the account over its quota.
+
+    EDQUOT, as write(2) says; OpenSSH shows "Failure", as for nearly every errno, so the file's problem
+    says it, too.
+    """
+
+    errno = errno.EDQUOT
+
+    def __init__(self, name: str, quota: int) -> None:
+        super().__init__(
+            f"{name!r} does not fit into the account's quota of {size_in_words(quota)}"
+        )
+
+
+class IncompleteError(JobfsError):
+    """What was sent under a name is not whole, so its close fails: the client shall mark it failed.
+
+    EIO, as close(2) answers when data is lost; OpenSSH shows "Failure", as for nearly every errno.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name!r} is incomplete: {reason}")
+
+
+class StillReceivingError(JobfsError):
+    """Another mount receives the upload that is to be written on.
+
+    ESTALE: the client sees a failure and tries again; by then the other connection has ended, or has
+    been found dead.
+    """
+
+    errno = errno.ESTALE
 
 
 class DetachedError(JobfsError):

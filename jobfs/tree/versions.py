@@ -2,17 +2,23 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import entries, tasks, uploads
+from jobfs.catalog import entries, latecomers, tasks, uploads, usage
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.uploads import Upload
-from jobfs.domain import inodes
+from jobfs.domain import inodes, names
 from jobfs.domain.inodes import Kind
-from jobfs.domain.judgement import Evidence, Verdict, judge
+from jobfs.domain.judgement import QUIET, Evidence, Verdict, judge
 from jobfs.domain.uploads import Change, UploadState
 from jobfs.tree import content
-from jobfs.tree.refusals import DetachedError, ForbiddenError
+from jobfs.tree.refusals import (
+    DetachedError,
+    ForbiddenError,
+    IncompleteError,
+    StillReceivingError,
+)
 from jobfs.tree.views import Node, entry_node, require_file, visible_entry
 
 #: A received upload's task may not be claimed before this has passed, unless its handle is released
@@ -76,11 +82,42 @@ def rewrite(
     )  # fmt: skip
 
 
+def take_over(
+    connection: Connection,
+    shown: Upload,
+    *,
+    account_id: int,
+    role_id: int,
+    blob_key: str,
+    size: int,
+    now: datetime,
+) -> Upload:
+    """Begin a version with the *size* bytes that another connection has sent of *shown* so far."""
+    return _begin(
+        connection, shown, account_id=account_id, role_id=role_id, blob_key=blob_key,
+        base_id=shown.base_id, size=size, now=now,
+    )  # fmt: skip
+
+
 def resume(connection: Connection, shown: Upload, *, role_id: int) -> Upload:
-    """Let an interrupted, incomplete or waiting upload be written on."""
+    """Let an interrupted, incomplete or waiting upload be written on.
+
+    Raises DetachedError, and StillReceivingError while another mount receives it, or has died doing
+    so: until that is settled, nobody knows which of its bytes have arrived.
+    """
     latest(connection, shown, lock=True)
+    if uploads.receiver(connection, shown.id) not in {None, role_id}:
+        raise StillReceivingError(f"{shown.name!r} is still being sent over another connection")
+    tasks.withdraw(connection, shown.id)
     uploads.reopen(connection, shown.id, role_id=role_id)
     return uploads.get(connection, shown.id)
+
+
+class Settled(NamedTuple):
+    """An upload after its judgement, and what its client shall hear; None: that all went well."""
+
+    upload: Upload
+    refusal: IncompleteError | None
 
 
 def settle(
@@ -90,33 +127,117 @@ def settle(
     *,
     mtime_ns: int | None,
     now: datetime,
-) -> Upload:
+) -> Settled:
     """Judge an upload whose handle is being closed; its bytes are durable already.
 
     *mtime_ns* is the last write, None if the client set a time after it. Raises DetachedError if
     another mount has begun a newer version.
     """
     upload = uploads.get(connection, upload_id, lock=True)
+    if upload.state is UploadState.INTERRUPTED and evidence.closed:
+        raise DetachedError(f"{upload.name!r} was cut off: this mount had been taken for dead")
     if upload.state is not UploadState.RECEIVING:
-        return latest(connection, upload, lock=True)
-    _apply(connection, upload, judge(upload.name, evidence), size=evidence.size, now=now)
+        return Settled(latest(connection, upload, lock=True), None)
+    verdict = judge(upload.name, evidence)
+    refusal = _refusal(connection, upload, evidence, verdict)
+    _apply(connection, upload, evidence, verdict, now=now)
+    if verdict.change is Change.POSTPONED:
+        _receive_latecomer(connection, upload, evidence, now=now)
     settled = uploads.get(connection, upload_id)
     if mtime_ns is not None and settled.current:
         entries.touch(connection, upload.entry_id, now_ns=mtime_ns)
-    return settled
+    usage.warn(connection, settled)
+    return Settled(settled, refusal)
+
+
+def _refusal(
+    connection: Connection, upload: Upload, evidence: Evidence, verdict: Verdict
+) -> IncompleteError | None:
+    """Return what the close of an incomplete upload answers.
+
+    Nothing, if the very same bytes were incomplete before: then the card itself holds no more, and
+    the client shall not try for ever.
+    """
+    if verdict.change is not Change.FOUND_SHORT:
+        return None
+    known = evidence.sha256 is not None and not evidence.failed and evidence.gap is None
+    if known and uploads.was_incomplete(connection, upload, evidence.sha256):
+        return None
+    return IncompleteError(upload.name, verdict.reason or "bytes are missing")
 
 
 def judge_again(connection: Connection, store: BlobStore, entry_id: int, *, now: datetime) -> None:
-    """Judge a waiting upload after its entry's name has changed.
+    """Judge a waiting upload after its client has named it or set its time: it is finished.
 
     Reads some of the blob while the transaction is open: a few milliseconds at the most.
     """
     upload = uploads.current(connection, entry_id, lock=True)
-    if upload is None or upload.state is not UploadState.WAITING:
-        return
+    if upload is not None and upload.state is UploadState.WAITING:
+        _judge_finished(connection, store, upload, now=now)
+
+
+def judge_quiet(
+    connection: Connection, store: BlobStore, upload_id: int, *, now: datetime
+) -> Upload:
+    """Judge an upload that waited for its client to be quiet, and now its time has come.
+
+    Of another upload this says nothing. Returns it as it is now.
+    """
+    upload = uploads.get(connection, upload_id, lock=True)
+    if upload.state is UploadState.WAITING and upload.current and not upload.removed:
+        _judge_finished(connection, store, upload, now=now)
+    return uploads.get(connection, upload_id)
+
+
+def _judge_finished(
+    connection: Connection, store: BlobStore, upload: Upload, *, now: datetime
+) -> None:
     with store.reading(upload.blob_key) as descriptor:
-        evidence = content.evidence(descriptor)
-    _apply(connection, upload, judge(upload.name, evidence), size=evidence.size, now=now)
+        evidence = content.evidence(descriptor, finished=True)
+    _apply(connection, upload, evidence, judge(upload.name, evidence), now=now)
+
+
+def receive_latecomers(
+    connection: Connection, store: BlobStore, job_id: int | None, *, now: datetime
+) -> list[Upload]:
+    """Receive what is whole under a temporary name in a closed job, or in all; returns what that is."""
+    received = []
+    for entry_id in latecomers.waiting(connection, job_id):
+        upload = uploads.current(connection, entry_id, lock=True)
+        if upload is not None and upload.state is UploadState.WAITING:
+            with store.reading(upload.blob_key) as descriptor:
+                evidence = content.evidence(descriptor)
+            if _receive_latecomer(connection, upload, evidence, now=now):
+                received.append(uploads.get(connection, upload.id))
+    return received
+
+
+def _receive_latecomer(
+    connection: Connection, upload: Upload, evidence: Evidence, *, now: datetime
+) -> bool:
+    """Give a file its final name if it is whole, and its job was closed before its client could.
+
+    To the client it keeps the temporary name until it has been renamed; see `tree.latecomers`.
+    """
+    name = names.final_name(upload.name)
+    if name is None or uploads.is_planned(connection, upload):
+        return False
+    verdict = judge(name, evidence)
+    entry = entries.existing(connection, upload.entry_id)
+    if verdict.change is not Change.FOUND_WHOLE or entry is None or entry.parent_id is None:
+        return False
+    account_id, now_ns = upload.account_id, int(now.timestamp() * 10**9)
+    there = entries.standing(connection, entry.parent_id, name)
+    if there is not None:
+        entries.remove(
+            connection, there, account_id=account_id, replaced=True, now=now, now_ns=now_ns
+        )
+    parent = entries.existing(connection, entry.parent_id)
+    assert parent is not None, "what is there stands in a directory that is there"
+    entries.move(connection, entry, parent=parent, name=name, account_id=account_id, now_ns=now_ns)
+    latecomers.know_as(connection, entry.id, upload.name)
+    _apply(connection, uploads.get(connection, upload.id), evidence, verdict, now=now)
+    return True
 
 
 def cut_off(connection: Connection, upload: Upload, size: int, *, now: datetime) -> None:
@@ -157,6 +278,8 @@ def _begin(
     now: datetime,
 ) -> Upload:
     present = latest(connection, shown, lock=True)
+    if present.state is UploadState.WAITING:
+        tasks.withdraw(connection, present.id)
     uploads.supersede(connection, present, account_id=account_id, now=now)
     upload_id = uploads.begin(
         connection, entry_id=present.entry_id, job_id=present.job_id, account_id=account_id,
@@ -166,8 +289,9 @@ def _begin(
 
 
 def _apply(
-    connection: Connection, upload: Upload, verdict: Verdict, *, size: int, now: datetime
+    connection: Connection, upload: Upload, evidence: Evidence, verdict: Verdict, *, now: datetime
 ) -> None:
+    size = evidence.size
     if verdict.change is Change.CUT_OFF and upload.base_id is not None:
         _undo_rewrite(connection, upload, upload.base_id, verdict, size=size, now=now)
         return
@@ -175,8 +299,14 @@ def _apply(
         connection, upload, verdict.change, now=now, size=size, format=verdict.format,
         reason=verdict.reason, advice=verdict.advice, late=not uploads.is_planned(connection, upload),
     )  # fmt: skip
+    uploads.note_sha256(connection, upload, evidence.sha256)
     if state is UploadState.RECEIVED:
-        tasks.enqueue(connection, upload.id, not_before=now + SECOND_CLOSE)
+        is_open = upload.state is UploadState.RECEIVING
+        tasks.enqueue(connection, upload.id, not_before=now + SECOND_CLOSE if is_open else now)
+    elif verdict.quiet:
+        tasks.enqueue(connection, upload.id, not_before=now + QUIET)
+    else:
+        tasks.withdraw(connection, upload.id)
 
 
 def _undo_rewrite(

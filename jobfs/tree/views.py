@@ -1,11 +1,13 @@
 """Jobs as directories: what an account finds under a name or a number.
 
     /                     the mount's root; names are accounts, and only root may list it
+    /.jobfs               for root alone, see `jobfs.tree.admin`
     /ACCOUNT              the account's chroot; names are its planned, granted jobs
     /ACCOUNT/JOB/...      entries, as sent
 
 Every function checks status and grant anew: a working directory, an open directory or a number the
-kernel remembers reaches them without a lookup.
+kernel remembers reaches them without a lookup. What a client may still finish in a job that was
+closed is `latecomers`' to say.
 """
 
 import stat
@@ -18,6 +20,7 @@ from jobfs.domain import inodes
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.inodes import Inode, Kind
 from jobfs.domain.names import entry_name
+from jobfs.tree import admin, latecomers
 from jobfs.tree.refusals import DirectoryError, NoDirectoryError, NoSuchEntryError
 
 #: The root's own names are walked through, never listed by accounts.
@@ -64,7 +67,21 @@ def node(connection: Connection, number: int) -> Node:
         return _root()
     if inode.kind is Kind.ACCOUNT:
         return _account_node(_account(connection, inode.account))
-    return entry_node(visible_entry(connection, inode), inode.account)
+    if inode.kind is Kind.ADMIN:
+        return _admin_node(admin.place(inode.row))
+    try:
+        entry = visible_entry(connection, inode)
+    except NoSuchEntryError:
+        entry = latecomers.entry(connection, inode)
+    return entry_node(entry, inode.account)
+
+
+def directory(connection: Connection, number: int) -> Node:
+    """Return a directory that may be listed; nothing may in a job that was closed."""
+    inode = inodes.unpack(number)
+    if inode.kind is Kind.ENTRY:
+        return entry_node(require_directory(visible_entry(connection, inode)), inode.account)
+    return node(connection, number)
 
 
 def open_node(connection: Connection, number: int) -> Node:
@@ -79,7 +96,11 @@ def open_node(connection: Connection, number: int) -> Node:
 def child(connection: Connection, parent: int, raw_name: bytes) -> Node:
     """Return what the directory with number *parent* holds under a name."""
     inode, name = inodes.unpack(parent), entry_name(raw_name)
+    if inode.kind is Kind.ADMIN:
+        return _admin_node(admin.file(name))
     if inode.kind is Kind.ROOT:
+        if name == admin.DIRECTORY.name:
+            return _admin_node(admin.DIRECTORY)
         account = entries.account_named(connection, name)
         if account is None:
             raise NoSuchEntryError(f"no account {name!r}")
@@ -89,16 +110,19 @@ def child(connection: Connection, parent: int, raw_name: bytes) -> Node:
     else:
         entry = entries.child(connection, inode.account, inode.row, name)
     if entry is None:
-        raise NoSuchEntryError(f"nothing named {name!r} here")
+        entry = latecomers.child(connection, inode, name)
     return entry_node(entry, inode.account)
 
 
 def children(connection: Connection, directory: int, *, after: int, limit: int) -> list[Listed]:
     """Return up to *limit* children of a directory, those behind the cookie *after*."""
     inode = inodes.unpack(directory)
+    if inode.kind is Kind.ADMIN:
+        return [Listed(_admin_node(one), one.row) for one in admin.FILES if one.row > after]
     if inode.kind is Kind.ROOT:
         accounts = entries.accounts(connection, after=after, limit=limit)
-        return [Listed(_account_node(account), account.id) for account in accounts]
+        listed = [Listed(_account_node(account), account.id) for account in accounts]
+        return listed or _admin_listed(after)
     if inode.kind is Kind.ACCOUNT:
         found = entries.job_directories(connection, inode.account, after=after, limit=limit)
     else:
@@ -160,6 +184,19 @@ def entry_node(entry: entries.Entry, account_id: int) -> Node:
         atime_ns=entry.atime_ns,
         upload_id=entry.upload_id,
     )
+
+
+def _admin_listed(after: int) -> list[Listed]:
+    """Return `.jobfs` behind the last account, unless it was listed."""
+    cookie = inodes.MAX_ACCOUNT + 1
+    return [Listed(_admin_node(admin.DIRECTORY), cookie)] if after < cookie else []
+
+
+def _admin_node(place: admin.Place) -> Node:
+    return Node(
+        inode=inodes.pack(Kind.ADMIN, 0, place.row), name=place.name, mode=place.mode, uid=0, gid=0,
+        links=2 if stat.S_ISDIR(place.mode) else 1, mtime_ns=0, ctime_ns=0, atime_ns=0,
+    )  # fmt: skip
 
 
 def _links(entry: entries.Entry) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from tests.conftest import PostgreSQL
 #: For modules whose claims must hold on either database.
 on_both_databases = pytest.mark.parametrize("studio", ["sqlite", "postgresql"], indirect=True)
 
-_CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[2]
 #: Seconds for what takes milliseconds, on however busy a machine.
 PATIENCE = 60
 
@@ -87,14 +87,19 @@ def _parsed(line: str) -> Line:
 
 
 class Mount:
-    """A running `jobfs mount`; at another *mountpoint* than its settings say, if there is one."""
+    """A running `jobfs mount`; at another *mountpoint* than its settings say, if there is one.
 
-    def __init__(self, config_file: Path, mountpoint: Path | None = None) -> None:
+    *within*: words to start it behind, such as those of `unshare`.
+    """
+
+    def __init__(
+        self, config_file: Path, mountpoint: Path | None = None, *, within: Sequence[str] = ()
+    ) -> None:
         elsewhere = [] if mountpoint is None else [f"JOBFS_JOBFS__MOUNTPOINT={mountpoint}"]
         jobfs = [sys.executable, "-m", "jobfs", "--config", str(config_file), "mount"]
         self.log = Log()
         self.process = subprocess.Popen(
-            ["env", *elsewhere, *jobfs], cwd=_CHECKOUT, stderr=subprocess.PIPE, text=True
+            [*within, "env", *elsewhere, *jobfs], cwd=CHECKOUT, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stderr is not None
         self._reader = threading.Thread(target=self.log.read, args=(self.process.stderr,))
@@ -234,7 +239,7 @@ class Studio:
     def jobfs(self, *arguments: str) -> str:
         """Run a command of jobfs, and return what it prints."""
         command = [sys.executable, "-m", "jobfs", "--config", str(self.config_file), *arguments]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_CHECKOUT)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=CHECKOUT)
         return done.stdout
 
     def sql(self, statement: str) -> str:

@@ -344,3 +344,17 @@ def test_a_mount_that_somebody_has_unmounted_ends_with_a_sentence(own_studio: St
     assert mount.wait() == 1
     assert "somebody else has unmounted it" in mount.log.since()[-1]["event"]
     own_studio.mount = None
+
+
+def test_the_setting_lets_every_close_succeed(
+    own_studio: Studio, actors: Callable[[int], Actor]
+) -> None:
+    with own_studio.config_file.open("a", encoding="utf-8") as settings:
+        settings.write("refuse_incomplete = false\n")
+    own_studio.start()
+    anna = own_studio.account("anna")
+    path = own_studio.add_job(anna).path / "photo.jpg"
+
+    actors(anna.uid).do("put", str(path), _JPEG[:9000])
+
+    assert own_studio.states(path) == ["incomplete"]

@@ -207,6 +207,7 @@ def test_an_open_handle_finishes_after_its_job_has_left_planned(
 def test_a_job_that_is_planned_again_has_the_same_content_and_numbers(
     studio: Studio, job: Job, insider: Insider
 ) -> None:
+    insider.actor.do("write", insider.writing, _PICTURE[1000:])
     insider.actor.do("close", insider.writing)
     before = _numbers(job.path)
 
@@ -276,7 +277,7 @@ def test_losing_a_grant_leaves_the_handles_of_others_alone(
         other.do("close", writing)
 
     assert path.read_bytes() == _PICTURE
-    assert studio.states(path) == ["received"]
+    assert studio.states(path) == ["interrupted", "received"]
 
 
 def test_a_grant_to_read_shows_and_changes_nothing(

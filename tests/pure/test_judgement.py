@@ -1,5 +1,7 @@
 """product.md, section 4, row by row: the earlier row wins."""
 
+from dataclasses import replace
+
 import pytest
 
 from jobfs.domain.completeness import Finding, Structure, inspect
@@ -106,6 +108,11 @@ def test_a_part_that_was_never_sent_makes_it_incomplete(finding: Finding, gap: i
     assert verdict.reason == f"the part from byte {gap:,} on was never sent"
 
 
+def test_a_file_that_is_no_photo_by_name_nor_content_may_have_holes() -> None:
+    assert judge("disk.img", evidence(FOREIGN, gap=10)).change is Change.FOUND_FOREIGN
+    assert judge("disk.img", evidence(WHOLE, gap=10)).change is Change.FOUND_SHORT
+
+
 def test_missing_bytes_make_it_incomplete_in_the_words_of_the_structure() -> None:
     verdict = judge("IMG_1.JPG", evidence(SHORT))
 
@@ -115,13 +122,23 @@ def test_missing_bytes_make_it_incomplete_in_the_words_of_the_structure() -> Non
     assert verdict.advice == "Send the file again; most programs can resume it."
 
 
-@pytest.mark.parametrize("finding", [WHOLE, UNKNOWN])
-def test_what_is_not_known_to_be_short_is_received_without_a_word(finding: Finding) -> None:
-    verdict = judge("IMG_1.JPG", evidence(finding))
+def test_what_is_whole_is_received_without_a_word() -> None:
+    verdict = judge("IMG_1.JPG", evidence(WHOLE))
 
     assert verdict.change is Change.FOUND_WHOLE
-    assert verdict.format == finding.format
+    assert verdict.format == WHOLE.format
     assert (verdict.reason, verdict.advice) == (None, None)
+
+
+def test_an_image_whose_end_cannot_be_told_waits_for_a_sign_of_its_client() -> None:
+    waiting = judge("IMG_1.JPG", evidence(UNKNOWN))
+    finished = judge("IMG_1.JPG", replace(evidence(UNKNOWN), finished=True))
+
+    assert (waiting.change, waiting.quiet) == (Change.POSTPONED, True)
+    assert (finished.change, finished.quiet) == (Change.FOUND_WHOLE, False)
+    for verdict in (waiting, finished):
+        assert verdict.format == UNKNOWN.format
+        assert (verdict.reason, verdict.advice) == (None, None)
 
 
 def test_what_is_no_image_is_kept_and_said_to_be_none() -> None:
@@ -162,3 +179,25 @@ def test_a_picture_without_its_end_is_incomplete(format_name: str, missing: int)
 
     assert verdict.change is Change.FOUND_SHORT
     assert verdict.format == format_name
+
+
+@pytest.mark.parametrize("name", ["IMG_1.JPG", *TEMPORARY])
+@pytest.mark.parametrize("size", [0, 1000])
+@pytest.mark.parametrize("closed", [True, False])
+def test_what_a_full_account_could_not_take_says_so(name: str, size: int, closed: bool) -> None:
+    refused = Evidence(closed=closed, failed=True, over_quota=1_500_000, finding=SHORT, size=size)
+
+    verdict = judge(name, refused)
+
+    assert verdict.change is (Change.FOUND_SHORT if closed else Change.CUT_OFF)
+    assert verdict.reason is not None
+    assert f"its quota of 1.5 MB is used up; {size:,} bytes" in verdict.reason
+    assert verdict.advice is not None
+    assert "more room" in verdict.advice
+
+
+@pytest.mark.parametrize("name", JUNK)
+def test_junk_that_a_full_account_could_not_take_is_nobody_s_problem(name: str) -> None:
+    verdict = judge(name, Evidence(failed=True, over_quota=5, finding=SHORT, size=5))
+
+    assert verdict.reason is None

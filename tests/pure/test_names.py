@@ -270,3 +270,40 @@ def test_a_name_beside_the_longest_is_no_longer(name: str) -> None:
 
     assert names.entry_name(beside.encode()) == beside
     assert beside.count(" (restored 12)") == 1
+
+
+@pytest.mark.parametrize(
+    ("temporary", "final"),
+    [
+        ("a.JPG.filepart", "a.JPG"),
+        ("a.JPG.filepart2", "a.JPG"),
+        ("a.JPG.1a2b3c4d.partial", "a.JPG"),
+        ("a.JPG.partial", "a.JPG"),
+        ("a.JPG.part", "a.JPG"),
+        (".a.JPG.~12ab.ocTransferId123.part", "a.JPG"),
+        ("a.JPG.tmp", "a.JPG"),
+        (".syncthing.a.JPG.tmp", "a.JPG"),
+        ("a.JPG.crdownload", "a.JPG"),
+        ("a.JPG.b4a3.ffs_tmp", "a.JPG"),
+        (".in.a.JPG", "a.JPG"),
+        (".in.a.JPG.", "a.JPG"),
+        (".a.JPG.aB3dE6", "a.JPG"),
+        (".a.JPG.~3f", "a.JPG"),
+        ("a.JPG_exiftool_tmp", "a.JPG"),
+        ("a.JPG.sb-0123abcd-xYz123", "a.JPG"),
+        (".pending-17-a.JPG", "a.JPG"),
+        ("a.JPG-1a2b3c4d", "a.JPG"),
+        ("Gruppe 1 ä.jpeg.filepart", "Gruppe 1 ä.jpeg"),
+    ],
+)
+def test_a_temporary_name_tells_the_final_one(temporary: str, final: str) -> None:
+    assert names.is_temporary(temporary)
+    assert names.final_name(temporary) == final
+
+
+@pytest.mark.parametrize(
+    "name", ["a.JPG", ".giosaveAbC123", ".goutputstream-XYZ", "~a.JPG", "a.JPG~", ".~tmp~", ".tmp",
+             "._a.JPG.part", "a.part.part", ".DS_Store.filepart"],
+)  # fmt: skip
+def test_of_other_names_the_final_one_is_not_known(name: str) -> None:
+    assert names.final_name(name) is None

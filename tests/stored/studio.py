@@ -142,7 +142,7 @@ def close(
     """Close what is being written, as a client does."""
     with store.reading(upload.blob_key) as descriptor:
         found = content.evidence(descriptor)
-    return versions.settle(connection, upload.id, found, mtime_ns=mtime_ns, now=NOON)
+    return versions.settle(connection, upload.id, found, mtime_ns=mtime_ns, now=NOON).upload
 
 
 def send(
@@ -192,9 +192,11 @@ def create(connection: Connection, parent: int, name: bytes) -> Upload:
     return upload
 
 
-def set_mtime(connection: Connection, inode: int, mtime_ns: int = 7) -> None:
+def set_mtime(connection: Connection, store: BlobStore, inode: int, mtime_ns: int = 7) -> None:
     """Set the time of an entry that nobody has open."""
-    changes.set_times(connection, inode, mtime_ns=mtime_ns, atime_ns=None, now=NOW, held=False)
+    changes.set_times(
+        connection, store, inode, mtime_ns=mtime_ns, atime_ns=None, now=NOW, held=False
+    )
 
 
 def rewrite(connection: Connection, store: BlobStore, account_id: int, received: Upload) -> Upload:
@@ -212,7 +214,7 @@ def cut_off(
 ) -> Upload:
     """Let the connection of an upload die when *size* bytes have arrived."""
     found = Evidence(closed=False, finding=content.UNREAD, size=size)
-    return versions.settle(connection, upload.id, found, mtime_ns=mtime_ns, now=NOON)
+    return versions.settle(connection, upload.id, found, mtime_ns=mtime_ns, now=NOON).upload
 
 
 def queued(connection: Connection) -> list[int]:

@@ -245,7 +245,7 @@ def test_a_grant_to_read_is_no_grant_to_change(
     with forbidden():
         versions.open_file(connection, file.inode, writing=True)
     with forbidden():
-        set_mtime(connection, file.inode)
+        set_mtime(connection, store, file.inode)
     assert listed(connection, look(connection, anna, "Wedding").inode) == ["empty", "a.jpg"]
 
 
@@ -258,7 +258,7 @@ def test_a_grant_to_add_is_one_to_change_what_one_has_added(
 
     send(connection, store, helper, "Wedding/Class 1/b.jpg", JPEG)
     send_again(connection, store, helper, "Wedding/Class 1/b.jpg", OTHER_JPEG)
-    set_mtime(connection, look(connection, helper, "Wedding/Class 1/b.jpg").inode)
+    set_mtime(connection, store, look(connection, helper, "Wedding/Class 1/b.jpg").inode)
     move(connection, store, helper, "Wedding/Class 1/b.jpg", "Wedding/c.jpg")
 
     for refused in ("Wedding/Class 1/a.jpg", "Wedding/Class 1"):
@@ -269,7 +269,7 @@ def test_a_grant_to_add_is_one_to_change_what_one_has_added(
     with forbidden():
         open_again(connection, store, helper, "Wedding/Class 1/a.jpg", JPEG)
     with forbidden():
-        set_mtime(connection, look(connection, helper, "Wedding/Class 1/a.jpg").inode)
+        set_mtime(connection, store, look(connection, helper, "Wedding/Class 1/a.jpg").inode)
     changes.unlink(connection, *place(connection, helper, "Wedding/c.jpg"), now=NOW)
 
 
@@ -295,7 +295,7 @@ def test_the_roots_are_not_an_accounts_to_change(
         with forbidden():
             rename(connection, store, inside, Place(root, b"a.jpg"))
         with forbidden():
-            set_mtime(connection, root)
+            set_mtime(connection, store, root)
     assert listed(connection, root_of(anna)) == ["Wedding"]
 
 
@@ -438,7 +438,7 @@ def assert_gone(
             changes.rename, connection, store, Place(directory, b"a.jpg"), Place(directory, b"b"),
             replace=True, now=NOW,
         ),
-        partial(set_mtime, connection, file),
+        partial(set_mtime, connection, store, file),
         partial(versions.open_file, connection, file, writing=False),
         partial(versions.open_file, connection, file, writing=True),
         partial(attributes.names, connection, file),

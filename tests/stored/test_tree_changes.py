@@ -51,7 +51,7 @@ def test_a_renamed_file_keeps_its_inode_number_and_its_times(
     send(connection, store, anna, "Wedding/a.jpg", JPEG)
     mkdir(connection, anna, "Wedding/Class 1")
     file = look(connection, anna, "Wedding/a.jpg")
-    set_mtime(connection, file.inode)
+    set_mtime(connection, store, file.inode)
     before = views.node(connection, file.inode)
 
     move(connection, store, anna, "Wedding/a.jpg", "Wedding/Class 1/b.jpg")
@@ -265,7 +265,7 @@ def test_times_are_kept_to_the_nanosecond(
     for mtime_ns, atime_ns in [(1_234_567_890_123_456_789, None), (None, -1), (-(10**18), 2**62)]:
         before = views.node(connection, inode)
         changes.set_times(
-            connection, inode, mtime_ns=mtime_ns, atime_ns=atime_ns, now=NOW, held=False
+            connection, store, inode, mtime_ns=mtime_ns, atime_ns=atime_ns, now=NOW, held=False
         )
         after = views.node(connection, inode)
 
@@ -281,8 +281,8 @@ def test_who_holds_a_file_open_may_set_its_times_though_its_job_is_closed(
     jobs.set_status(connection, upload.job_id, JobStatus.SELLING)
 
     with pytest.raises(NoSuchEntryError):
-        set_mtime(connection, inode)
-    changes.set_times(connection, inode, mtime_ns=7, atime_ns=None, now=NOW, held=True)
+        set_mtime(connection, store, inode)
+    changes.set_times(connection, store, inode, mtime_ns=7, atime_ns=None, now=NOW, held=True)
 
     assert views.open_node(connection, inode).mtime_ns == 7
 
@@ -292,7 +292,7 @@ def test_a_directorys_time_is_that_of_its_last_change_of_a_name(
 ) -> None:
     directory = mkdir(connection, anna, "Wedding/a")
     send(connection, store, anna, "Wedding/a/1.jpg", JPEG)
-    set_mtime(connection, directory.inode, 5)
+    set_mtime(connection, store, directory.inode, 5)
 
     send_again(connection, store, anna, "Wedding/a/1.jpg", OTHER_JPEG)
     assert views.node(connection, directory.inode).mtime_ns == 5
@@ -316,6 +316,7 @@ def test_attributes_tell_what_is_known_of_a_file(
     }
 
     problem = found.pop("problem")
+    assert len(found.pop("sha256")) == 64
     assert found == {
         "album": "Class 1", "section": "group", "state": "incomplete",
         "uploader": "anna", "version": "2",
@@ -349,12 +350,14 @@ def events(connection: Connection, kind: str) -> list[dict[str, Any]]:
     return [json.loads(data or "{}") for data in connection.execute(query).scalars()]
 
 
-def test_a_time_that_is_set_is_an_event(connection: Connection, anna: int) -> None:
+def test_a_time_that_is_set_is_an_event(
+    connection: Connection, store: BlobStore, anna: int
+) -> None:
     job(connection, "School", anna)
-    create(connection, look(connection, anna, "School").inode, b"a.jpg")
+    send(connection, store, anna, "School/a.jpg", JPEG)
     before = feed.last_of_transaction(connection)
 
-    set_mtime(connection, look(connection, anna, "School/a.jpg").inode, 42)
+    set_mtime(connection, store, look(connection, anna, "School/a.jpg").inode, 42)
 
     last = feed.last_of_transaction(connection)
     data = connection.execute(select(EventRow.data).where(EventRow.id == last.id)).scalar_one()

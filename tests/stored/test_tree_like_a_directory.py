@@ -218,7 +218,7 @@ class JobDirectory:
         """Set the time of an entry."""
         with self._changing() as connection:
             changes.set_times(
-                connection, self._node(connection, path).inode,
+                connection, self._store, self._node(connection, path).inode,
                 mtime_ns=mtime_ns, atime_ns=0, now=NOW, held=False,
             )  # fmt: skip
 

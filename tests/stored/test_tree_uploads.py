@@ -22,6 +22,8 @@ from tests.stored.studio import (
     NOW,
     close,
     cut_off,
+    entry_of,
+    listed,
     look,
     mount,
     move,
@@ -313,3 +315,47 @@ def append(store: BlobStore, upload: Upload, data: bytes) -> None:
     with os.fdopen(store.open(upload.blob_key, writing=True), "r+b") as file:
         file.seek(0, os.SEEK_END)
         file.write(data)
+
+
+# --- a photo that is set aside ---
+
+
+def test_a_photo_renamed_to_its_backup_name_leaves_its_name_behind(
+    connection: Connection, store: BlobStore, anna: int
+) -> None:
+    """ExifTool renames F to F_original, and then its new file to F."""
+    photo = send(connection, store, anna, "Wedding/a.jpg", JPEG)
+    move(connection, store, anna, "Wedding/a.jpg", "Wedding/a.jpg_original")
+
+    backup = look(connection, anna, "Wedding/a.jpg_original")
+    kept = uploads.current(connection, entry_of(backup.inode))
+    assert kept is not None
+    assert (kept.state, kept.size, kept.blob_key) == ("waiting", photo.size, photo.blob_key)
+    assert kept.is_sealed
+    left = uploads.get(connection, photo.id)
+    assert (left.name, left.removed) == ("a.jpg", True)
+    assert listed(connection, look(connection, anna, "Wedding").inode) == ["a.jpg_original"]
+
+
+def test_a_backup_that_gets_its_name_back_is_received(
+    connection: Connection, store: BlobStore, anna: int
+) -> None:
+    """`exiftool -restore_original`."""
+    send(connection, store, anna, "Wedding/a.jpg", JPEG)
+    move(connection, store, anna, "Wedding/a.jpg", "Wedding/a.jpg_original")
+    move(connection, store, anna, "Wedding/a.jpg_original", "Wedding/a.jpg")
+
+    shown = uploads.current(connection, entry_of(look(connection, anna, "Wedding/a.jpg").inode))
+    assert shown is not None
+    assert shown.state is UploadState.RECEIVED
+    assert shown.id in queued(connection)
+
+
+def test_what_is_not_received_keeps_its_entry_under_a_backup_name(
+    connection: Connection, store: BlobStore, anna: int
+) -> None:
+    send(connection, store, anna, "Wedding/a.jpg", JPEG[:-2])
+    number = look(connection, anna, "Wedding/a.jpg").inode
+    move(connection, store, anna, "Wedding/a.jpg", "Wedding/a.jpg_original")
+
+    assert look(connection, anna, "Wedding/a.jpg_original").inode == number

@@ -57,7 +57,9 @@ EVENTS = [
     ("job_grant", "DELETE", "", "grant.removed", "account_id, job_id",
      "old.account_id, old.job_id"),
     ("account", "INSERT", "", "account.added", "account_id", "new.id"),
-    ("account", "UPDATE", "", "account.changed", "account_id", "new.id"),
+    # Not of `warned`, which is no news to anybody who acts on accounts.
+    ("account", "UPDATE OF name, password_hash, all_jobs, enabled, quota, removed_at", "",
+     "account.changed", "account_id", "new.id"),
     ("account_key", "INSERT", "", "key.added", "account_id", "new.account_id"),
     ("account_key", "DELETE", "", "key.removed", "account_id", "old.account_id"),
 ]  # fmt: skip
@@ -68,6 +70,79 @@ def changes(json: str, text: str) -> dict[str, str]:
     return {
         column: CHANGED.format(json=json, text=text, column=column) for column in ("status", "name")
     }
+
+
+#: What counts towards its account's use, and ends to: for {row} "new" or "old", {sign} "" or "-".
+COUNTED = (
+    "INSERT INTO account_usage (account_id, bytes) SELECT {row}.account_id, {sign}{row}.size FROM entry"
+    " WHERE id = {row}.entry_id AND removed_at IS NULL"
+    " AND {row}.current AND {row}.size > 0 AND {row}.account_id IS NOT NULL"
+)
+MORE, LESS = COUNTED.format(row="new", sign=""), COUNTED.format(row="old", sign="-")
+#: name, table, action, condition, statements, and the entries that PostgreSQL locks before. Under that lock
+#: the change of a version and the removal of its file see each other, in whatever order they commit.
+USAGE = [
+    ("usage_upload_added", "upload", "INSERT", "new.current AND new.size > 0",
+     [MORE], "new.entry_id"),
+    ("usage_upload_changed", "upload", "UPDATE OF entry_id, account_id, current, size",
+     "(old.current OR new.current) AND (old.current <> new.current OR old.size <> new.size"
+     " OR old.entry_id <> new.entry_id"
+     " OR coalesce(old.account_id, 0) <> coalesce(new.account_id, 0))",
+     [LESS, MORE], "old.entry_id, new.entry_id"),
+    ("usage_upload_deleted", "upload", "DELETE", "old.current AND old.size > 0",
+     [LESS], "old.entry_id"),
+    ("usage_entry_removed", "entry", "UPDATE OF removed_at",
+     "(old.removed_at IS NULL) <> (new.removed_at IS NULL)",
+     ["INSERT INTO account_usage (account_id, bytes)"
+      " SELECT account_id, CASE WHEN new.removed_at IS NULL THEN size ELSE -size END FROM upload"
+      " WHERE entry_id = new.id AND current AND size > 0 AND account_id IS NOT NULL"],
+     ""),
+]  # fmt: skip
+#: Rows of account_usage until an account's are added up. A prime: accounts that take turns all come by.
+FOLD = 61
+
+
+def sqlite_usage() -> list[str]:
+    """The triggers of SQLite that keep account_usage."""
+    counting = [
+        f"CREATE TRIGGER {name} AFTER {action} ON {table} WHEN {condition} BEGIN"
+        f" {'; '.join(statements)}; END"
+        for name, table, action, condition, statements, _ in USAGE
+    ]
+    return [
+        *counting,
+        f"CREATE TRIGGER usage_folded AFTER INSERT ON account_usage WHEN new.id % {FOLD} = 0 BEGIN"
+        " UPDATE account_usage SET bytes ="
+        " (SELECT sum(bytes) FROM account_usage WHERE account_id = new.account_id)"
+        " WHERE id = new.id;"
+        " DELETE FROM account_usage WHERE account_id = new.account_id AND id <> new.id; END",
+    ]
+
+
+def postgresql_usage() -> list[str]:
+    """The triggers of PostgreSQL that keep account_usage.
+
+    Whoever folds takes the rows that nobody else is folding, so none waits and none counts twice.
+    """
+    made = []
+    for name, table, action, condition, statements, locked in USAGE:
+        lock = f"PERFORM 1 FROM entry WHERE id IN ({locked}) ORDER BY id FOR NO KEY UPDATE;"
+        made += [
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" {lock if locked else ''} {'; '.join(statements)}; RETURN NULL; END $$",
+            f"CREATE TRIGGER {name} AFTER {action} ON {table} FOR EACH ROW WHEN ({condition})"
+            f" EXECUTE FUNCTION {name}()",
+        ]
+    return [
+        *made,
+        "CREATE FUNCTION usage_folded() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " WITH taken AS (DELETE FROM account_usage WHERE id IN (SELECT id FROM account_usage"
+        " WHERE account_id = new.account_id AND id <> new.id FOR UPDATE SKIP LOCKED) RETURNING bytes)"
+        " UPDATE account_usage SET bytes = bytes + (SELECT coalesce(sum(bytes), 0) FROM taken)"
+        " WHERE id = new.id; RETURN NULL; END $$",
+        "CREATE TRIGGER usage_folded AFTER INSERT ON account_usage FOR EACH ROW"
+        f" WHEN (mod(new.id, {FOLD}) = 0) EXECUTE FUNCTION usage_folded()",
+    ]
 
 
 SQLITE = [
@@ -82,6 +157,11 @@ SQLITE = [
     " WHEN old.name <> new.name AND old.name_key = new.name_key"
     " AND lower(old.name) <> lower(new.name) BEGIN"
     " UPDATE job SET name_key = lower(new.name) WHERE id = new.id; END",
+    # When clients may no longer expect to finish what they have begun.
+    "CREATE TRIGGER job_closed AFTER UPDATE OF status ON job"
+    " WHEN (old.status = 'planned') <> (new.status = 'planned') BEGIN UPDATE job SET closed_at ="
+    f" CASE WHEN new.status <> 'planned' THEN {SQLITE_NOW} END WHERE id = new.id; END",
+    *sqlite_usage(),
 ]
 
 POSTGRESQL = [
@@ -102,6 +182,12 @@ POSTGRESQL = [
     " new.name_key := lower(new.name); END IF; RETURN new; END $$",
     "CREATE TRIGGER job_name_key BEFORE UPDATE OF name ON job FOR EACH ROW"
     " EXECUTE FUNCTION job_name_key()",
+    "CREATE FUNCTION job_closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " IF (old.status = 'planned') <> (new.status = 'planned') THEN new.closed_at :="
+    " CASE WHEN new.status <> 'planned' THEN clock_timestamp() END; END IF; RETURN new; END $$",
+    "CREATE TRIGGER job_closed BEFORE UPDATE OF status ON job FOR EACH ROW"
+    " EXECUTE FUNCTION job_closed()",
+    *postgresql_usage(),
 ]
 
 TRIGGERS = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
@@ -116,9 +202,12 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.Text(), nullable=True),
         sa.Column("all_jobs", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("enabled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("quota", NUMBER, nullable=True),
+        sa.Column("warned", NUMBER, server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("removed_at", Instant(), nullable=True),
         sa.CheckConstraint("id BETWEEN 1 AND 1048575", name=op.f("ck_account_id_fits_inode")),
+        sa.CheckConstraint("quota >= 0", name=op.f("ck_account_quota")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
         sqlite_autoincrement=True,
     )
@@ -164,6 +253,7 @@ def upgrade() -> None:
         sa.Column("name_key", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("status", sa.Text(), server_default="planned", nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.CheckConstraint(
             "length(name) BETWEEN 1 AND 120 AND replace(name, '/', '') = name AND substr(name, 1, 1) NOT IN ('.', '_', ' ') AND substr(name, length(name), 1) NOT IN ('.', ' ')",
@@ -219,6 +309,20 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "account_usage",
+        sa.Column("id", NUMBER, nullable=False),
+        sa.Column("account_id", NUMBER, nullable=False),
+        sa.Column("bytes", NUMBER, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_account_usage_account_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_account_usage")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        op.f("ix_account_usage_account_id"), "account_usage", ["account_id"], unique=False
+    )
+    op.create_table(
         "entry",
         sa.Column("id", NUMBER, nullable=False),
         sa.Column("job_id", NUMBER, nullable=False),
@@ -233,6 +337,7 @@ def upgrade() -> None:
         sa.Column("removed_at", Instant(), nullable=True),
         sa.Column("removed_by", NUMBER, nullable=True),
         sa.Column("replaced", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("sent_as", sa.Text(), nullable=True),
         sa.CheckConstraint("id BETWEEN 1 AND 1099511627775", name=op.f("ck_entry_id_fits_inode")),
         sa.ForeignKeyConstraint(["created_by"], ["account.id"], name=op.f("fk_entry_created_by")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_entry_job_id")),
@@ -351,6 +456,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("base_id IS NOT NULL"),
         postgresql_where=sa.text("base_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_upload_latecomers",
+        "upload",
+        ["account_id"],
+        unique=False,
+        sqlite_where=sa.text("current AND (late OR state = 'waiting')"),
+        postgresql_where=sa.text("current AND (late OR state = 'waiting')"),
     )
     op.create_index(
         "ix_upload_trash",

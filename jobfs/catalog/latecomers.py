@@ -1,0 +1,87 @@
+"""Latecomers: files that were closed after their job had left `planned`, or wait for a final name.
+
+Their client has a few minutes to finish what it does after the last byte: to name the file, to set
+its time, and to look whether it is there.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Interval,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
+
+from jobfs.catalog.entries import GRANTED, Entry, entry_of
+from jobfs.catalog.schema import EntryRow, Instant, JobRow, UploadRow
+from jobfs.domain.jobs import JobStatus
+from jobfs.domain.uploads import UploadState
+
+#: How long a client may go on after the job is closed; product.md, section 4.
+GRACE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Latecomer:
+    """A file that its client has sent; *late*: its upload was judged after its job was closed."""
+
+    entry: Entry
+    late: bool
+
+
+def of_account(connection: Connection, account_id: int) -> list[Latecomer]:
+    """Return what an account has sent to jobs that were closed within GRACE."""
+    query = GRANTED.add_columns(UploadRow.late).where(
+        UploadRow.account_id == bindparam("account"), _OF_INDEX,
+        EntryRow.removed_at.is_(None),
+        JobRow.status != JobStatus.PLANNED.value, JobRow.closed_at > _ago(connection),
+    )  # fmt: skip
+    rows = connection.execute(query, {"account": account_id})
+    return [Latecomer(entry_of(row), row.late) for row in rows]
+
+
+def directory(connection: Connection, account_id: int, entry_id: int) -> Entry:
+    """Return a directory of a closed job that holds a latecomer."""
+    row = connection.execute(GRANTED.where(EntryRow.id == entry_id), {"account": account_id}).one()
+    return entry_of(row)
+
+
+def waiting(connection: Connection, job_id: int | None = None) -> list[int]:
+    """Return the entries that wait in closed jobs, or in one, for a name that nobody may give them."""
+    query = (
+        select(EntryRow.id)
+        .join(UploadRow, UploadRow.entry_id == EntryRow.id)
+        .join(JobRow, JobRow.id == EntryRow.job_id)
+        .where(
+            _OF_INDEX, UploadRow.state == UploadState.WAITING.value,
+            EntryRow.removed_at.is_(None), JobRow.status != JobStatus.PLANNED.value,
+        )
+    )  # fmt: skip
+    if job_id is not None:
+        query = query.where(JobRow.id == job_id)
+    return list(connection.execute(query).scalars())
+
+
+def know_as(connection: Connection, entry_id: int, sent_as: str | None) -> None:
+    """Note the name by which a client knows an entry until it has renamed it; None from then on."""
+    connection.execute(update(EntryRow).where(EntryRow.id == entry_id).values(sent_as=sent_as))
+
+
+#: In the very words of the index ix_upload_latecomers, or SQLite would not use it.
+_OF_INDEX = text("upload.current AND (upload.late OR upload.state = 'waiting')")
+
+
+def _ago(connection: Connection) -> ColumnElement[Any]:
+    """Return the instant GRACE before now, by the clock that the trigger has used."""
+    if connection.dialect.name == "postgresql":
+        return func.statement_timestamp(type_=Instant) - literal(GRACE, Interval)
+    back = f"-{GRACE.total_seconds():.0f} seconds"
+    return func.strftime("%Y-%m-%d %H:%M:%f", "now", back)
