@@ -1,8 +1,13 @@
-# Debian packages and the virtual environment: what deploy/install and the scripts in tests/
-# share. They set `program`, their name for messages, and source this file in the checkout's root.
-# shellcheck shell=sh disable=SC2154
+# Debian packages and the virtual environment: what deploy/install, the Dockerfile and the scripts in
+# tests/ share. They set `program`, their name for messages, and source this file in the checkout's root.
+# shellcheck shell=sh disable=SC2154,SC2034
 
 log=/var/log/jobfs-${program##*/}.log # what apt and pip print; of the last run only
+# Debian packages: what runs jobfs, what serves SFTP, and what compiles pyfuse3.
+packages_to_run="python3 fuse3 mount util-linux tzdata ca-certificates"
+packages_to_serve="openssh-server openssh-client libnss-extrausers"
+packages_to_build="python3-venv gcc libc6-dev libfuse3-dev pkg-config python3-dev"
+
 services="ssh.service ssh.socket postgresql.service rsync.service" # that packages bring along
 
 policy=/usr/sbin/policy-rc.d # Debian's packages ask it before they start a service

@@ -16,7 +16,15 @@ from zoneinfo import available_timezones
 import msgspec
 from msgspec import Meta
 
-from jobfs.settings import ConfigError, Names, Setting, in_file, in_variables, redacted
+from jobfs.settings import (
+    ConfigError,
+    Names,
+    Setting,
+    in_file,
+    in_variables,
+    redacted,
+    with_password,
+)
 
 __all__ = [
     "Config",
@@ -40,6 +48,7 @@ Text = Annotated[
     str, Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", description="a text in quotes, of one line")
 ]
 Folder = Annotated[Path, Meta(description="a path in quotes")]
+SecretFile = Annotated[Path | None, Meta(description='"" or a path in quotes')]
 DatabaseUrl = Annotated[
     str, Meta(description='"", "sqlite:////ABSOLUTE/FILE" or "postgresql://USER@HOST/NAME"')
 ]
@@ -54,6 +63,7 @@ Addresses = Annotated[
     Meta(description='a list like ["0.0.0.0:2222", "[::]:2222"], with ports from 1 to 65535'),
 ]
 Count = Annotated[int, Meta(ge=1, le=256, description="a whole number from 1 to 256")]
+CountOrNone = Annotated[int, Meta(ge=0, le=256, description="a whole number from 0 to 256")]
 Pixels = Annotated[int, Meta(ge=1, description="a whole number above 0")]
 Bytes = Annotated[
     int, Meta(description='a number of bytes or a text like "2 GiB", at least 256 MiB')
@@ -72,7 +82,11 @@ class JobfsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     data: Folder = Path("/var/lib/jobfs")  # blobs, renditions, host keys, the SQLite file
     mountpoint: Folder = Path("/srv/jobfs")  # the folder that shows every account's view
     database: DatabaseUrl = ""  # as written; Config.database_url is the one to connect to
+    database_password_file: SecretFile = (
+        None  # its password goes into `database`; None: no such file
+    )
     durability: Durability = "power"  # what received photos survive: loss of power, or kill -9
+    refuse_incomplete: bool = True  # closing a file that is not whole fails, so that clients notice
     log_level: LogLevel = "info"  # the least urgent lines that are logged
 
     def __repr__(self) -> str:
@@ -106,7 +120,7 @@ class SshdConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class IngestConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How uploads become photos."""
 
-    workers: Count = 1  # worker processes that `jobfs up` starts
+    workers: CountOrNone = 1  # worker processes that `jobfs up` starts; 0: they run elsewhere
     decoders: Count = 2  # images a worker decodes at once; more than the cores only waits
     memory_limit: Bytes = 2 * 1024**3  # bytes of one decoder; 200 megapixels in RGB are 600 MB
     time_limit: Seconds = timedelta(minutes=2)  # for one image, then its decoder is killed
@@ -169,6 +183,13 @@ def from_environment(path: Path | None) -> Config:
     return load(path, os.environ)  # noqa: TID251 - the one place that may
 
 
+def file_in_use(path: Path | None) -> Path | None:
+    """Return the file of settings that this process reads, if there is one; *path* as above."""
+    named = os.environ.get(FILE_VARIABLE)  # noqa: TID251 - the one place that may
+    file = (path or Path(named or DEFAULT_FILE)).absolute()
+    return file if file.exists() else None
+
+
 def load(
     path: Path | None, environ: Mapping[str, str], *, default_file: Path = DEFAULT_FILE
 ) -> Config:
@@ -184,7 +205,7 @@ def load(
     written = {setting.names: setting for setting in everything if not _is_empty_section(setting)}
     values = {names: _checked(setting) for names, setting in written.items()}
     config = Config(
-        jobfs=JobfsConfig(**_section("jobfs", values)),
+        jobfs=_with_password(JobfsConfig(**_section("jobfs", values)), written),
         studio=StudioConfig(**_section("studio", values)),
         sshd=SshdConfig(**_section("sshd", values)),
         ingest=IngestConfig(**_section("ingest", values)),
@@ -293,6 +314,15 @@ def _renditions(
     return {name: Rendition(**table) for name, table in tables.items()}
 
 
+def _with_password(places: JobfsConfig, written: Mapping[Names, Setting]) -> JobfsConfig:
+    """Put the password of a file into the database's URL, if there is such a file."""
+    file = places.database_password_file
+    if file is None:
+        return places
+    setting = written["jobfs", "database_password_file"]
+    return msgspec.structs.replace(places, database=with_password(places.database, file, setting))
+
+
 def _refuse_nesting(places: JobfsConfig, written: Mapping[Names, Setting]) -> None:
     """Refuse data and mountpoint that lie in each other.
 
@@ -318,6 +348,11 @@ def _folder(setting: Setting) -> Path:
     """Return an absolute path without "..", by its name alone."""
     name = msgspec.convert(setting.value, Annotated[str, Meta(min_length=1, pattern=r"^[^\0]*\Z")])
     return Path(os.path.normpath(setting.folder / name))
+
+
+def _secret_file(setting: Setting) -> Path | None:
+    """Return an absolute path, or None for ""."""
+    return None if setting.value == "" else _folder(setting)
 
 
 def _database(setting: Setting) -> str:
@@ -368,6 +403,7 @@ def _seconds(setting: Setting) -> timedelta:
 
 _READERS: Final[Mapping[object, Callable[[Setting], object]]] = {
     Folder: _folder,
+    SecretFile: _secret_file,
     DatabaseUrl: _database,
     Timezone: _timezone,
     Addresses: _addresses,

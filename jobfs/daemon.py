@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
 from jobfs import database as door
-from jobfs import logs, processes
+from jobfs import logs, notify, processes, selftest
+from jobfs.blobs import archive
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import migrate, roles, studio
-from jobfs.catalog.engine import Catalog
+from jobfs.catalog import copying, migrate, roles, studio
+from jobfs.catalog.engine import Catalog, Connection
 from jobfs.config import Config
 from jobfs.database import Database
 from jobfs.errors import JobfsError
@@ -44,12 +46,46 @@ def initialise(config: Config) -> None:
     data = config.jobfs.data
     data.mkdir(mode=0o755, parents=True, exist_ok=True)
     _store(config).prepare()
+    migrate_older(config)
     catalog = Catalog(config.database_url)
     migrate.upgrade(catalog)
     with catalog.writing() as connection:
         studio.ensure(connection, now=datetime.now(UTC))
     catalog.dispose()
     hostkeys.make(login_config(config).hostkeys)
+
+
+def migrate_older(config: Config) -> None:
+    """Copy the database of an older jobfs into `data/backups`, then migrate it; of no other.
+
+    Raises StudioRunsError if the older one is at work, and NewerSchemaError.
+    """
+    catalog = Catalog(config.database_url)
+    if catalog.file is not None and not catalog.file.exists():
+        return
+    try:
+        with copying.snapshot(catalog) as connection:
+            if not migrate.is_older(connection, catalog):
+                return
+            roles.refuse_running(connection, now=datetime.now(UTC))
+            found = migrate.revision(connection)
+            kept = _keep(connection, config.jobfs.data / "backups", f"schema-{found}")
+        log.info("the schema is at revision %s: copied to %s, migrating", found, kept)
+        migrate.upgrade(catalog)
+        log.info("migrated to revision %s", migrate.head())
+    finally:
+        catalog.dispose()
+
+
+def _keep(rows: Connection, folder: Path, name: str) -> Path:
+    """Copy the database into a new file, that has its name only when it is whole."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = folder / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.sqlite3"
+    draft = kept.with_suffix(".new")
+    copying.portable(rows, draft)
+    draft.rename(kept)
+    archive.sync(folder)
+    return kept
 
 
 def run(kind: str, config: Config, *, supervised: bool = False) -> None:
@@ -101,19 +137,24 @@ async def _live(
     supervised: bool,  # noqa: FBT001 (trio.run takes positional arguments only)
 ) -> None:
     """Enter the role, serve, and strike it at the end."""
+    manager = notify.Manager() if supervised else notify.manager()
     database = Database(catalog)
     process = processes.process(os.getpid())
     assert process is not None
-    async with door.bell(catalog) as bell:
+    async with door.bell(catalog) as bell, manager.watching():
         role_id = await database.write(roles.start, kind, process, now=datetime.now(UTC))
         try:
             async with ended_by_signals(), trio.open_nursery() as nursery:
                 if supervised:
                     nursery.start_soon(_end_with_parent, nursery.cancel_scope)
+                if kind == "login":  # sshd, which it starts, will live where this process does
+                    await selftest.require_seen_ends(config.jobfs.mountpoint)
                 serve = _serving(kind, config, database, bell)
                 await nursery.start(partial(serve, role_id=role_id))
                 await database.write(roles.ready, role_id, now=datetime.now(UTC))
                 log.info("ready")
+                await manager.tell("READY=1", f"STATUS={_doing(kind, config)}")
+                nursery.start_soon(_tell_of_end, manager)
                 nursery.start_soon(_show_life, database, role_id)
         finally:  # only now: until its tasks have ended, uploads may name the role
             with trio.CancelScope(shield=True), suppress(JobfsError):
@@ -126,7 +167,10 @@ def _serving(kind: str, config: Config, database: Database, bell: door.Bell) -> 
     if kind == "mount":
         from jobfs.mount import role as mount  # noqa: PLC0415
 
-        return partial(mount.serve, database, bell, store, config.jobfs.mountpoint)
+        return partial(
+            mount.serve, database, bell, store, config.jobfs.mountpoint,
+            refuse_incomplete=config.jobfs.refuse_incomplete,
+        )  # fmt: skip
     if kind == "login":
         from jobfs.login import role as login  # noqa: PLC0415
 
@@ -143,6 +187,23 @@ async def _end_with_parent(everything: trio.CancelScope) -> None:
             pass
     log.info("ending: the supervisor is gone")
     everything.cancel()
+
+
+def _doing(kind: str, config: Config) -> str:
+    """Return what a role does, as `systemctl status` shows it."""
+    return {
+        "mount": f"shows the jobs at {config.jobfs.mountpoint}",
+        "login": f"lets photographers in at {', '.join(config.sshd.listen)}",
+        "worker": f"makes photos of uploads, {config.ingest.decoders} at once",
+    }[kind]
+
+
+async def _tell_of_end(manager: notify.Manager) -> None:
+    """Tell the service manager as soon as the role begins to end, which may take a while."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        await manager.tell("STOPPING=1", "STATUS=ending")
 
 
 async def _show_life(database: Database, role_id: int) -> None:

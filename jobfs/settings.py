@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from jobfs.errors import JobfsError
 
@@ -54,6 +55,28 @@ def redacted(text: str) -> str:
     """
     without_userinfo = re.sub(r"(?s):(?!//).*@", ":***@", text)
     return re.sub(r"(?is)(password\s*=)[^&]*", r"\1***", without_userinfo)
+
+
+def with_password(url: str, file: Path, setting: Setting) -> str:
+    """Return a PostgreSQL URL with the password in *file*, which *setting* names.
+
+    A newline at the end of the file is not part of it. Raises ConfigError if the file cannot be read,
+    and for a URL that has a password already, or nobody to have one.
+    """
+    parts = re.fullmatch(r"(postgres[^:]*://[^:@/?]+)(@.*)", url)
+    if parts is None:
+        found = "there is no account without a password in [jobfs] database"
+        raise setting.refusal(found, '"" or a database like "postgresql://USER@HOST/NAME"')
+    try:
+        password = file.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise setting.refusal(
+            f"{file} cannot be read: {reason}", "a file that can be read"
+        ) from None
+    if not password:
+        raise setting.refusal(f"{file} is empty", "a file with a password")
+    return f"{parts[1]}:{quote(password, safe='')}{parts[2]}"
 
 
 def in_file(file: Path, *, asked_by: str) -> Iterator[Setting]:

@@ -72,10 +72,15 @@ def up(config: Config, *, config_file: Path | None) -> None:
 
 
 def wait(config: Config, timeout: float) -> None:
-    """Return when mount, login and a worker are ready; raises NotReadyError after *timeout* seconds."""
+    """Return when one of each of `kinds` is ready; raises NotReadyError after *timeout* seconds."""
     catalog = Catalog(config.database_url)
     migrate.check(catalog)
-    trio.run(_wait, Database(catalog), timeout)
+    trio.run(_wait, Database(catalog), kinds(config), timeout)
+
+
+def kinds(config: Config) -> tuple[str, ...]:
+    """Return the kinds of roles that `up` runs: workers may be elsewhere."""
+    return KINDS if config.ingest.workers else tuple(kind for kind in KINDS if kind != "worker")
 
 
 @contextmanager
@@ -100,22 +105,22 @@ def _alone(data: Path) -> Iterator[None]:
         yield
 
 
-async def _wait(database: Database, seconds: float) -> None:
-    missing = list(KINDS)
+async def _wait(database: Database, wanted: tuple[str, ...], seconds: float) -> None:
+    missing = list(wanted)
     async with bell(database.catalog, nap=_NAP) as rings:
         with trio.move_on_after(seconds):
-            while missing := await database.read(_missing):
+            while missing := await database.read(_missing, wanted):
                 await rings.wait()
     if missing:
         raise NotReadyError(f"not ready after {seconds:g} s: {', '.join(missing)}")
 
 
-def _missing(connection: Connection) -> list[str]:
-    ready = {role.kind for role in _alive(connection) if role.ready}
-    return [kind for kind in KINDS if kind not in ready]
+def _missing(connection: Connection, wanted: tuple[str, ...]) -> list[str]:
+    ready = {role.kind for role in alive(connection) if role.ready}
+    return [kind for kind in wanted if kind not in ready]
 
 
-def _alive(connection: Connection) -> list[Role]:
+def alive(connection: Connection) -> list[Role]:
     """Return the roles at work on this machine; others may share its database."""
     now, host = datetime.now(UTC), processes.host()
     return [role for role in roles.known(connection) if role.host == host and role.is_alive(now)]
@@ -167,8 +172,8 @@ class _Supervisor:
 
     async def _let_predecessor_end(self) -> None:
         """Wait for the mount of a `jobfs up` that was killed: it ends by itself, but not at once."""
-        alive = await self._database.read(_alive)
-        left = [role.process for role in alive if role.kind == "mount"]
+        known = await self._database.read(alive)
+        left = [role.process for role in known if role.kind == "mount"]
         if any(one.is_running() for one in left):
             log.info("waiting for the mount of an earlier run to end")
         with trio.move_on_after(_LONGEST_END):
@@ -213,7 +218,7 @@ class _Supervisor:
     async def _let_in(self, mount: _Child) -> None:
         """Run login until it or the mount dies."""
         async with self._child("login") as login:
-            await self._ready(login)
+            await self._ready(login, above=mount)
             await _first_to_end(mount.process, login.process)
             if mount.has_ended:
                 await trio.to_thread.run_sync(_end_connections, login)
@@ -241,8 +246,8 @@ class _Supervisor:
                 await child.end()
             os.close(writing)
 
-    async def _ready(self, child: _Child) -> bool:
-        """Wait until a role says that it is ready; false if it has died.
+    async def _ready(self, child: _Child, *, above: _Child | None = None) -> bool:
+        """Wait until a role says that it is ready; false if it, or the role it needs, has died.
 
         Raises CannotStartError if that has never been seen of its kind, and it was not killed.
         """
@@ -253,17 +258,19 @@ class _Supervisor:
                     return True
                 await rings.wait()
         status = child.process.returncode
+        if above is not None and above.has_ended:
+            return False
         if child.kind not in self._proven and status is not None and status > 0:
             raise CannotStartError(f"{child.kind} cannot start: see above")
         return False
 
     async def _says_ready(self, pid: int) -> bool:
         try:
-            alive = await self._database.read(_alive)
+            known = await self._database.read(alive)
         except CatalogUnavailableError as error:
             log.warning("cannot see whether a role is ready, looking again: %s", error)
             return False
-        return any(role.process.pid == pid and role.ready for role in alive)
+        return any(role.process.pid == pid and role.ready for role in known)
 
 
 async def _first_to_end(*those: trio.Process) -> None:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -48,7 +49,14 @@ def _programs() -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    """Start a PostgreSQL server for this test run; it refuses to run as root, so `postgres` does."""
+    """A PostgreSQL server for this test run."""
+    with running_postgresql() as server:
+        yield server
+
+
+@contextmanager
+def running_postgresql() -> Iterator[PostgreSQL]:
+    """Start a PostgreSQL server for a block; it refuses to run as root, so `postgres` does."""
     folder = Path(tempfile.mkdtemp(prefix="jobfs-postgresql-"))
     shutil.chown(folder, "postgres", "postgres")
     data, log = folder / "data", folder / "log"

@@ -11,6 +11,13 @@ from typing import Any, NamedTuple
 import click
 
 from jobfs.errors import JobfsError
+from jobfs.settings import ConfigError
+
+
+class _WrongSettingsError(click.ClickException):
+    """Settings are as wrong as usage: a service manager must not try again what nobody has changed."""
+
+    exit_code = 2
 
 
 class Lazy(NamedTuple):
@@ -47,9 +54,11 @@ class LazyGroup(click.Group):
             formatter.write_dl(lines)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. A refusal is a sentence and exit status 1, a bug is a traceback."""
+        """Run the command. A refusal is a sentence and exit status 1 or 2, a bug is a traceback."""
         try:
             return super().invoke(ctx)
+        except ConfigError as refusal:
+            raise _WrongSettingsError(str(refusal)) from refusal
         except JobfsError as refusal:
             raise click.ClickException(str(refusal)) from refusal
         except ExceptionGroup as group:  # trio wraps what ends a role

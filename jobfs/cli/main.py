@@ -18,7 +18,15 @@ from jobfs.cli.studio import Studio
         "mount": Lazy("jobfs.cli.role:mount", "Run the mount alone."),
         "login": Lazy("jobfs.cli.role:login", "Run the SFTP server alone."),
         "worker": Lazy("jobfs.cli.role:worker", "Run one worker alone."),
-        "wait": Lazy("jobfs.cli.up:wait", "Wait until mount, login and a worker are ready."),
+        "health": Lazy("jobfs.cli.health:health", "Find out whether photographers are served."),
+        "wait": Lazy(
+            "jobfs.cli.up:wait",
+            "Wait until what `jobfs up` runs is ready: mount, login and a worker.",
+        ),
+        "backup": Lazy("jobfs.cli.backup:backup", "Copy the whole studio into a folder."),
+        "restore": Lazy(
+            "jobfs.cli.restore:restore", "Make the studio that a backup in a folder holds."
+        ),
         "grant": Lazy("jobfs.cli.grant:grant", "Let an account into a job."),
         "revoke": Lazy("jobfs.cli.grant:revoke", "Keep an account out of a job again."),
         "problems": Lazy("jobfs.cli.problems:problems", "List what went wrong, and what to do."),
@@ -37,7 +45,7 @@ def main(context: click.Context, config_file: Path | None) -> None:
     """Show a studio's jobs as the folders its photographers see over SFTP.
 
     Single settings come from variables JOBFS_<SECTION>__<KEY>. Exit status: 0 done, 1 refused with
-    a sentence on standard error, 2 wrong usage.
+    a sentence on standard error, 2 wrong usage or settings.
     """
     context.obj = Studio(config_file)
     context.call_on_close(context.obj.close)
@@ -65,6 +73,9 @@ def job() -> None:
         "list": Lazy("jobfs.cli.account:list_accounts", "List every account."),
         "show": Lazy("jobfs.cli.account:show", "Show one account, its keys and its jobs."),
         "card": Lazy("jobfs.cli.card:card", "Print what to send to a photographer."),
+        "quota": Lazy(
+            "jobfs.cli.quota:quota", "Show or set how much an account may have in its jobs."
+        ),
         "passwd": Lazy("jobfs.cli.account:passwd", "Give an account another password."),
         "enable": Lazy("jobfs.cli.account:enable", "Let an account log in again."),
         "disable": Lazy("jobfs.cli.account:disable", "Keep an account from logging in."),
@@ -117,3 +128,13 @@ def trash() -> None:
 )
 def queue() -> None:
     """Watch and steer the tasks that make photos."""
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "copy": Lazy("jobfs.cli.db:copy_database", "Copy a studio's rows into another database.")
+    },
+)
+def db() -> None:
+    """Move to another database."""

@@ -2,7 +2,7 @@
 
 import click
 
-from jobfs import daemon
+from jobfs import daemon, logs
 from jobfs.catalog import opening
 from jobfs.cli.studio import Studio
 
@@ -25,9 +25,18 @@ _supervised = click.option("--supervised", is_flag=True, hidden=True)
 
 @click.command()
 @_supervised
+@click.option("--init", is_flag=True, help="Do first what `jobfs init` does.")
 @click.pass_obj
-def mount(studio: Studio, *, supervised: bool) -> None:
-    """Run the mount alone."""
+def mount(studio: Studio, *, supervised: bool, init: bool) -> None:
+    """Run the mount alone.
+
+    It does not serve where it cannot see whether the programs that write to it close their files or
+    are killed.
+    """
+    if init:
+        logs.configure(studio.config.jobfs.log_level, role="mount")
+        with opening.answering(studio.config.database_url):
+            daemon.initialise(studio.config)
     _run("mount", studio, supervised=supervised)
 
 
@@ -35,7 +44,11 @@ def mount(studio: Studio, *, supervised: bool) -> None:
 @_supervised
 @click.pass_obj
 def login(studio: Studio, *, supervised: bool) -> None:
-    """Run the SFTP server alone."""
+    """Run the SFTP server alone.
+
+    `jobfs mount` has to serve already, and in a pid namespace in which it sees the processes of this
+    one: otherwise it could not tell whole uploads from cut off ones.
+    """
     _run("login", studio, supervised=supervised)
 
 

@@ -64,7 +64,10 @@ class Studio:
         return opening.writing(self.catalog)
 
     def check(self) -> None:
-        """Refuse, in a sentence, a database that a role could not work with."""
+        """Refuse, in a sentence, a studio that a role could not work with."""
+        from jobfs.blobs import archive  # noqa: PLC0415
+
+        archive.refuse_unfinished(self.config.jobfs.data)
         self.catalog.dispose()
 
     def close(self) -> None:

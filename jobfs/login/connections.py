@@ -114,12 +114,10 @@ def end_all(processes: Iterable[Process]) -> set[Process]:
 
 
 def is_uploading(one: Process) -> bool:
-    """Tell whether a process has a file open for writing; yes if we may not look."""
+    """Tell whether a process has a file open for writing; raises PermissionError if we may not look."""
     try:
         handles = [int(name) for name in os.listdir(f"/proc/{one.pid}/fd")]  # noqa: PTH208 (names)
         return any(_is_upload(one.pid, handle) for handle in handles)
-    except PermissionError:
-        return one.is_running()
     except (FileNotFoundError, ProcessLookupError):
         return False
 

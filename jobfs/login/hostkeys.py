@@ -29,9 +29,9 @@ class HostKey:
 def make(folder: Path) -> None:
     """Make those keys that are missing; safe to repeat."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for kind in _KINDS:
+    for kind, options in _KINDS.items():
         if not _file(folder, kind).exists():
-            _make(folder, kind)
+            make_pair(_file(folder, kind), *options)
 
 
 def files(folder: Path) -> list[Path]:
@@ -41,31 +41,35 @@ def files(folder: Path) -> list[Path]:
 
 def known(folder: Path) -> list[HostKey]:
     """Return the keys in *folder* as people compare them."""
-    keys = {kind: _public(_file(folder, kind)) for kind in _KINDS}
+    halves = {kind: public(_file(folder, kind)) for kind in _KINDS}
     return [
-        HostKey(kind=kind.upper(), fingerprint=parse(public.read_text("ascii")).fingerprint)
-        for kind, public in keys.items()
-        if public.exists()
+        HostKey(kind=kind.upper(), fingerprint=parse(half.read_text("ascii")).fingerprint)
+        for kind, half in halves.items()
+        if half.exists()
     ]
 
 
-def _make(folder: Path, kind: str) -> None:
-    """Make a pair under a name for drafts. The private half moves last, since it says "made"."""
-    draft, final = folder / f"draft_{kind}", _file(folder, kind)
-    for leftover in (draft, _public(draft)):
+def make_pair(file: Path, *options: str) -> None:
+    """Make a private key in *file*, and the public one beside it; *options* are ssh-keygen's.
+
+    Under a name for drafts: the private half gets its own last, since it says "made".
+    """
+    draft = file.with_name(f"draft_{file.name}")
+    for leftover in (draft, public(draft)):
         leftover.unlink(missing_ok=True)
-    command = ["ssh-keygen", "-q", *_KINDS[kind], "-N", "", "-C", "jobfs", "-f", str(draft)]
+    command = ["ssh-keygen", "-q", *options, "-N", "", "-C", "jobfs", "-f", str(draft)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    for file in (_public(draft), draft):
-        sync(file)
-    _public(draft).rename(_public(final))
-    draft.rename(final)
-    sync(folder)
+    for half in (public(draft), draft):
+        sync(half)
+    public(draft).rename(public(file))
+    draft.rename(file)
+    sync(file.parent)
 
 
 def _file(folder: Path, kind: str) -> Path:
     return folder / f"ssh_host_{kind}_key"
 
 
-def _public(private: Path) -> Path:
+def public(private: Path) -> Path:
+    """Return the public key's file."""
     return private.with_name(f"{private.name}.pub")

@@ -11,16 +11,16 @@ from datetime import timedelta
 
 import trio
 
-from jobfs.catalog import accounts, feed, roles
+from jobfs.catalog import accounts, feed, roles, uploads
 from jobfs.catalog.accounts import Account
-from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.engine import CatalogUnavailableError, Connection
 from jobfs.database import Bell, Database, follow
-from jobfs.domain.accounts import uid_of
+from jobfs.domain.accounts import HEALTH_ACCOUNT, uid_of
 from jobfs.domain.events import EventKind
 from jobfs.errors import JobfsError
 from jobfs.login import connections, files, hostkeys, namespace, ports, sshd
 from jobfs.login.sshd import LoginConfig
-from jobfs.processes import Process, process
+from jobfs.processes import Process, host, process
 
 log = logging.getLogger(__name__)
 sshd_log = logging.getLogger("jobfs.sshd")
@@ -51,6 +51,8 @@ _TELLING = re.compile(
     r"|Disconnected from user |Authentication refused|maximum authentication|error|drop connection"
     r"|.*[Pp]enalty"
 )
+#: The health check's coming and going, several times a minute.
+_ROUTINE = re.compile(rf"(Accepted publickey for|Disconnected from user) {HEALTH_ACCOUNT} ")
 
 
 class SshdDiedError(JobfsError):
@@ -91,7 +93,7 @@ async def serve(
                 work.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
-                await _stop(listener, config, drain)
+                await _stop(database, listener, config, drain)
             reading.deadline = trio.current_time() + 1
     raise SshdDiedError(listener.returncode, last_lines)
 
@@ -220,10 +222,12 @@ def level(line: str) -> int:
     """Return how urgent a line of sshd is."""
     if _ALARMING.match(line) and not line.endswith("[preauth]"):
         return logging.WARNING
-    return logging.INFO if _TELLING.match(line) else logging.DEBUG
+    return logging.INFO if _TELLING.match(line) and not _ROUTINE.match(line) else logging.DEBUG
 
 
-async def _stop(listener: trio.Process, config: LoginConfig, drain: timedelta) -> None:
+async def _stop(
+    database: Database, listener: trio.Process, config: LoginConfig, drain: timedelta
+) -> None:
     """Close the door, let uploads end, and end what is left."""
     door = process(listener.pid)
     served = [] if door is None else connections.descendants([door])
@@ -231,22 +235,44 @@ async def _stop(listener: trio.Process, config: LoginConfig, drain: timedelta) -
         listener.terminate()
     await listener.wait()
     with trio.move_on_after(drain.total_seconds()):
-        await _uploads_end(served)
+        await _uploads_end(database, served)
     ended = await trio.to_thread.run_sync(_end_all, config, served)
     with trio.move_on_after(_PATIENCE):
         for one in ended:
             await _gone(one)
 
 
-async def _uploads_end(served: list[Process]) -> None:
+async def _uploads_end(database: Database, served: list[Process]) -> None:
     """Return when nothing is being sent any more, and whoever sent has had its last words."""
     quiet_at = -math.inf
     while served := [one for one in served if one.is_running()]:
-        if any(map(connections.is_uploading, served)):
+        if await _are_uploading(database, served):
             quiet_at = trio.current_time() + _LAST_WORDS
         if trio.current_time() > quiet_at:
             return
         await trio.sleep(_LOOK_PAUSE)
+
+
+async def _are_uploading(database: Database, served: list[Process]) -> bool:
+    """Tell whether one of these sends something.
+
+    The root of a container may not look into processes of other uids, lacking CAP_SYS_PTRACE. Then the
+    rows tell, which know of the uploads themselves, but of nothing else that a client does.
+    """
+    try:
+        return any(map(connections.is_uploading, served))
+    except PermissionError:
+        pass
+    try:
+        return await database.read(_is_receiving)
+    except CatalogUnavailableError:
+        return True
+
+
+def _is_receiving(connection: Connection) -> bool:
+    """Whether an upload is under way through a mount of this machine."""
+    mounts = [role for role in roles.known(connection, kind="mount") if role.host == host()]
+    return any(uploads.receiving(connection, role.id) for role in mounts)
 
 
 def _end_all(config: LoginConfig, served: list[Process]) -> set[Process]:

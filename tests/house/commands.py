@@ -19,7 +19,7 @@ _INTRODUCTION = """\
 What `jobfs COMMAND --help` says, for every command. Settings come from `--config FILE`, else from
 the file that `JOBFS_CONFIG` names, else from `/etc/jobfs/jobfs.toml`; see `deploy/jobfs.toml`.
 
-Exit status: 0 done; 1 refused, with a sentence on standard error; 2 wrong usage.
+Exit status: 0 done; 1 refused, with a sentence on standard error; 2 wrong usage or settings.
 
 With `--json`, a listing is one JSON document: a list with an object for each line. Its times are UTC.
 Without it, people see times in the studio's time zone.

@@ -219,10 +219,10 @@ def test_empty_sections_say_nothing(file: Path) -> None:
         ('sshd.listen = ["h:65536"]', "found", "ports from 1 to 65535"),
         ('sshd.listen = ["[::g]:22"]', "found", "a list like"),
         ('sshd.listen = ["::1:22"]', "found", "a list like"),
-        ("ingest.workers = 0", "found 0", "from 1 to 256"),
-        ("ingest.workers = true", "found true", "from 1 to 256"),
-        ('ingest.workers = "2"', 'found "2"', "from 1 to 256"),
-        ("ingest.workers = 1979-05-27", 'found "1979-05-27"', "from 1 to 256"),
+        ("ingest.workers = -1", "found -1", "from 0 to 256"),
+        ("ingest.workers = true", "found true", "from 0 to 256"),
+        ('ingest.workers = "2"', 'found "2"', "from 0 to 256"),
+        ("ingest.workers = 1979-05-27", 'found "1979-05-27"', "from 0 to 256"),
         ("ingest.memory_limit = 1024", "found 1024", "at least 256 MiB"),
         ('ingest.memory_limit = "2 gigs"', 'found "2 gigs"', 'a text like "2 GiB"'),
         ("ingest.time_limit = 0", "found 0", "above 0"),
@@ -259,8 +259,8 @@ def test_what_is_wrong_is_told_with_what_is_allowed(
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("[studio]\n\n[ingest]\ndecoders = 1\n  workers = 0", "5: [ingest] workers"),
-        ("[ ingest ] # here\n'workers' = 0", "2: [ingest] workers"),
+        ("[studio]\n\n[ingest]\ndecoders = 1\n  workers = -1", "5: [ingest] workers"),
+        ("[ ingest ] # here\n'workers' = -1", "2: [ingest] workers"),
         ('[sshd]\nlisten = [\n  "a:1",\n  "b",\n]', "2: [sshd] listen"),
         ("[renditions.large]\nquality = 1\nedge = 1", "3: [renditions.large] edge"),
         ("[renditions]\nlarge = { edge = 1 }", "2: [renditions.large] edge"),
@@ -417,6 +417,45 @@ def test_a_password_in_the_database_url_is_never_shown(file: Path, url: str) -> 
 )
 def test_a_password_in_a_wrong_setting_is_not_shown_either(file: Path, written: str) -> None:
     assert "s3cret" not in complaint(file, f"[jobfs]\n{written}\n")
+
+
+@pytest.mark.parametrize("content", ["s3 cr@t/", "s3 cr@t/\n", "s3 cr@t/\r\n"])
+def test_the_database_password_can_stand_in_a_file_of_its_own(file: Path, content: str) -> None:
+    """Container engines and systemd hand secrets over as files."""
+    (file.parent / "secret").write_bytes(content.encode())
+
+    config = load_text(
+        file,
+        '[jobfs]\ndatabase = "postgresql://jobfs@db/jobfs"\ndatabase_password_file = "secret"\n',
+    )
+
+    assert config.database_url == "postgresql+psycopg://jobfs:s3%20cr%40t%2F@db/jobfs"
+    assert "s3" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("database", "content", "said"),
+    [
+        ("postgresql://jobfs@db/jobfs", None, "secret cannot be read: No such file"),
+        ("postgresql://jobfs@db/jobfs", b"\xff", "secret cannot be read: it is not UTF-8"),
+        ("postgresql://jobfs@db/jobfs", b"\n", "secret is empty"),
+        ("postgresql://jobfs:other@db/jobfs", b"s3cret", "no account without a password"),
+        ("postgresql://db/jobfs", b"s3cret", "no account without a password"),
+        ("", b"s3cret", "no account without a password"),
+    ],
+)
+def test_a_password_file_that_is_of_no_use_is_refused(
+    file: Path, database: str, content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        (file.parent / "secret").write_bytes(content)
+
+    told = complaint(file, f'[jobfs]\ndatabase = "{database}"\ndatabase_password_file = "secret"\n')
+
+    assert f"{file}:3: [jobfs] database_password_file: " in told
+    assert said in told
+    assert "s3cret" not in told
+    assert "other" not in told
 
 
 # --- deploy/jobfs.toml ---

@@ -1,15 +1,11 @@
-"""Real SFTP clients, each sending the contents of a folder to a job as the account anna."""
+"""What real SFTP clients are run with; `matrix.programs` has them all."""
 
 import os
-import re
-import shlex
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-from tests.served.studio import PASSWORD, PATIENCE, Studio
+from tests.served.studio import PATIENCE, Studio
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +14,6 @@ class Answer:
 
     status: int
     said: str
-
-
-Send = Callable[[Studio, Path, str], Answer]
 
 
 def run(
@@ -63,69 +56,6 @@ def sftp(studio: Studio, folder: Path, job: str) -> Answer:
     """OpenSSH's sftp: put -r of everything, with its times."""
     batch = f'cd "{job}"\nput -rp *\n'
     return run(studio, sftp_command(studio, "-b", "-"), typed=batch, folder=folder)
-
-
-def scp(studio: Studio, folder: Path, job: str) -> Answer:
-    """OpenSSH's scp, which speaks SFTP since 9.0."""
-    places = [str(place) for place in sorted(folder.iterdir())]
-    target = f"anna@127.0.0.1:{job}/"
-    return run(studio, ["scp", *options(studio), "-P", str(studio.port), "-rp", *places, target])
-
-
-def lftp(studio: Studio, job: str, *commands: str) -> Answer:
-    """Run commands of lftp in a job; it logs in through ssh, with the key."""
-    ssh = shlex.join(["ssh", "-a", "-x", *options(studio)])
-    script = [
-        f'set sftp:connect-program "{ssh}"', "set cmd:fail-exit yes", "set net:max-retries 1",
-        f"open -u anna, sftp://127.0.0.1:{studio.port}", f'cd "/{job}"', *commands,
-    ]  # fmt: skip
-    return run(studio, ["lftp", "--norc", "-c", "; ".join(script)])
-
-
-def lftp_mirror(studio: Studio, folder: Path, job: str) -> Answer:
-    """Send with lftp's mirror -R, which says each file that it transfers."""
-    return lftp(studio, job, f'mirror -R -v "{folder}" .')
-
-
-def lftp_put(studio: Studio, folder: Path, job: str) -> Answer:
-    """Send with lftp's put, file by file, into directories made before."""
-    commands = []
-    for place in sorted(folder.rglob("*")):
-        path = place.relative_to(folder)
-        commands.append(f'mkdir "{path}"' if place.is_dir() else f'put "{place}" -o "{path}"')
-    return lftp(studio, job, *commands)
-
-
-def rclone(studio: Studio, folder: Path, job: str) -> Answer:
-    """Send with rclone, which says at the end what it has transferred."""
-    remote = f":sftp,host=127.0.0.1,port={studio.port},user=anna,key_file={studio.home}/anna:{job}"
-    settings = str(studio.home / "rclone.conf")
-    Path(settings).touch()
-    return run(studio, ["rclone", "--config", settings, "copy", "-v", str(folder), remote])
-
-
-def psftp(studio: Studio, folder: Path, job: str) -> Answer:
-    """PuTTY's psftp, with the password, and the fingerprints of the account's card."""
-    fingerprints = re.findall(r"SHA256:\S+", studio.jobfs("account", "card", "anna"))
-    pins = [word for fingerprint in set(fingerprints) for word in ("-hostkey", fingerprint)]
-    places = sorted(folder.iterdir())
-    puts = [f'put {"-r " if place.is_dir() else ""}"{place.name}"' for place in places]
-    script = "\n".join([f'cd "{job}"', *puts, ""])
-    (studio.home / "psftp").write_text(script, encoding="utf-8")
-    command = ["psftp", "-batch", *pins, "-P", str(studio.port), "-pw", PASSWORD]
-    batch = ["-b", str(studio.home / "psftp"), "anna@127.0.0.1"]
-    return run(studio, [*command, *batch], folder=folder)
-
-
-def curl(studio: Studio, folder: Path, job: str) -> Answer:
-    """Send with curl's sftp://, which makes directories as it needs them."""
-    key = studio.home / "anna"
-    words = ["curl", "-sS", "-k", "-u", "anna:", "--key", str(key), "--pubkey", f"{key}.pub"]
-    words += ["--ftp-create-dirs"]
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        path = quote(f"{job}/{file.relative_to(folder)}")
-        words += ["-T", str(file), f"sftp://127.0.0.1:{studio.port}/{path}"]
-    return run(studio, words)
 
 
 def curl_speaks_sftp() -> bool:

@@ -110,16 +110,20 @@ class Studio:
 
     def start(self) -> None:
         """Run `jobfs up`, and return when photographers can log in."""
+        self.begin()
+        waited = self.run("wait", "--timeout", str(PATIENCE))
+        assert waited.returncode == 0, (waited.stderr, self.log.since())
+
+    def begin(self, *options: str) -> None:
+        """Run `jobfs up`."""
         self.log = Log()
         self.expected = []
         self._up = subprocess.Popen(
-            self._command("up"), cwd=_CHECKOUT, stderr=subprocess.PIPE, text=True
+            self._command("up", *options), cwd=_CHECKOUT, stderr=subprocess.PIPE, text=True
         )
         assert self._up.stderr is not None
         self._reader = threading.Thread(target=self.log.read, args=(self._up.stderr,))
         self._reader.start()
-        waited = self.run("wait", "--timeout", str(PATIENCE))
-        assert waited.returncode == 0, (waited.stderr, self.log.since())
 
     @property
     def is_running(self) -> bool:
