@@ -100,9 +100,9 @@ class Catalog:
 
 
 def _postgresql_engine(url: str | URL, *, connections: int) -> Engine:
-    return create_engine(
-        url, pool_size=connections, max_overflow=0, connect_args={"application_name": "jobfs"}
-    )
+    # A database in SQL_ASCII would hand out names as bytes.
+    settings = {"application_name": "jobfs", "client_encoding": "utf8"}
+    return create_engine(url, pool_size=connections, max_overflow=0, connect_args=settings)
 
 
 def _sqlite_engine(url: str | URL, *, begin: str, connections: int) -> Engine:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from jobfs.catalog import problems
+from jobfs.catalog import namesakes, problems
 from jobfs.catalog.schema import EntryRow, JobRow, PhotoRow
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.names import job_key, job_name
@@ -151,7 +151,12 @@ def _files() -> Select[int, int]:
 
 
 def _photos() -> Select[int, int]:
-    return _files().join(PhotoRow, (PhotoRow.entry_id == EntryRow.id) & PhotoRow.current)
+    return (
+        select(EntryRow.job_id, func.count())
+        .join(PhotoRow, PhotoRow.entry_id == EntryRow.id)
+        .where(PhotoRow.current, namesakes.is_shown())
+        .group_by(EntryRow.job_id)
+    )
 
 
 def _counts(connection: Connection, query: Select[int, int], job_id: int | None) -> dict[int, int]:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    and_,
     delete,
     exists,
     insert,
@@ -22,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from jobfs.catalog import feed, tasks, uploads
+from jobfs.catalog import feed, namesakes, tasks, uploads
 from jobfs.catalog.paths import Directories
 from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, PhotoRow, RenditionRow, UploadRow
 from jobfs.catalog.tasks import Task
@@ -307,8 +306,8 @@ def listing(connection: Connection, job_id: int, *, everything: bool = False) ->
 def _rows(connection: Connection, job_id: int, *, everything: bool) -> list[Row[*tuple[Any, ...]]]:
     query = (
         select(
-            PhotoRow, EntryRow.parent_id, EntryRow.name, EntryRow.removed_at, UploadRow.state,
-            BlobRow.sha256, BlobRow.size,
+            PhotoRow, EntryRow.parent_id, EntryRow.name, namesakes.is_shown().label("shown"),
+            UploadRow.state, BlobRow.sha256, BlobRow.size,
         )
         .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
         .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
@@ -316,7 +315,7 @@ def _rows(connection: Connection, job_id: int, *, everything: bool) -> list[Row[
         .where(EntryRow.job_id == job_id)
     )  # fmt: skip
     if not everything:
-        query = query.where(and_(PhotoRow.current, EntryRow.removed_at.is_(None)))
+        query = query.where(PhotoRow.current, namesakes.is_shown())
     return list(connection.execute(query).all())
 
 
@@ -344,7 +343,7 @@ def _photo(
         id=row.id, path="/".join((*above, row.name)), album=placement.album,
         section=placement.section.value, state=row.state, sha256=row.sha256, size=row.size,
         width=row.width, height=row.height, captured=_shot(row).captured,
-        renditions=tuple(renditions), current=row.current and row.removed_at is None,
+        renditions=tuple(renditions), current=row.current and row.shown,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from jobfs.catalog import entries, feed, tasks, uploads
+from jobfs.catalog import entries, feed, namesakes, tasks, uploads
 from jobfs.catalog.paths import Directories
 from jobfs.catalog.schema import AccountRow, EntryRow, JobRow, PhotoRow, UploadRow
 from jobfs.catalog.uploads import Upload
@@ -96,7 +96,7 @@ def is_needed() -> ColumnElement[bool]:
     """
     shown = exists().where(
         PhotoRow.upload_id == UploadRow.id,
-        or_(EntryRow.removed_at.is_(None), PhotoRow.current.is_(False)),
+        or_(namesakes.is_shown(), PhotoRow.current.is_(False)),
     )
     return or_(shown, is_base())
 

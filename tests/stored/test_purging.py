@@ -18,7 +18,7 @@ from jobfs.ingest import expiry
 from tests.stored import studio
 from tests.stored.sending import claimed, pending
 from tests.stored.studio import NOON
-from tests.stored.wedding import BLUE, LATER, OTHER_SHOT, RED, Wedding
+from tests.stored.wedding import BLUE, GREEN, LATER, OTHER_SHOT, RED, Wedding
 
 
 @pytest.fixture
@@ -294,3 +294,19 @@ async def test_a_worker_empties_the_trash_of_what_is_older_than_the_setting(
 
 def _days_ago(days: int) -> datetime:
     return datetime.now(NOON.tzinfo) - timedelta(days=days)
+
+
+def test_a_photo_stays_while_its_name_is_sent_again_after_a_deletion(wedding: Wedding) -> None:
+    """lftp's mirror deletes a file before it sends the newer one, and may die half-way."""
+    old = wedding.send("Wedding/a.jpg", RED)
+    wedding.ingest(old)
+    wedding.unlink("Wedding/a.jpg")
+    assert wedding.photos() == []
+
+    wedding.send("Wedding/a.jpg", BLUE[:-2])
+
+    assert wedding.photos() == [("a.jpg", old.id)]
+    assert wedding.purge().uploads == 0
+    wedding.ingest(wedding.overwrite("Wedding/a.jpg", GREEN))
+    assert [path for path, _ in wedding.photos()] == ["a.jpg"]
+    assert wedding.purge().uploads == 2

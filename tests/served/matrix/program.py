@@ -39,8 +39,6 @@ class Program:
     package    Debian's, or Python's
     cancelled  what jobfs knows of an upload that somebody has stopped; None: the program removes it
     dropped    what jobfs knows of an upload whose sender has died
-    removes    it removes a file before it sends another in its place, so jobfs shows neither as a photo
-               until that has arrived
     listens    it fails when the answer to its close is an error
     cannot     cases that the program has no means for, and why
     note       what the program needs to be told so that all this works; a sentence
@@ -50,7 +48,6 @@ class Program:
     package: ClassVar[str]
     cancelled: ClassVar[UploadState | None] = UploadState.INTERRUPTED
     dropped: ClassVar[UploadState] = UploadState.INTERRUPTED
-    removes: ClassVar[bool] = False
     listens: ClassVar[bool] = True
     cannot: ClassVar[Reasons] = {}
     note: ClassVar[str] = ""

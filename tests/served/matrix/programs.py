@@ -107,7 +107,6 @@ class LftpMirror(_Lftp):
     """lftp's mirror -R, which removes a file before it sends it anew."""
 
     label = "lftp {} mirror -R"
-    removes = True
 
     def put(self, file: Path) -> Command:
         return self.put_folder(file.parent)
@@ -128,7 +127,6 @@ class LftpTemporary(LftpMirror):
     label = "lftp {} with xfer:use-temp-file"
     listens = False
     settings = ("set xfer:use-temp-file yes",)
-    removes = False  # not before the other has arrived
     cancelled = dropped = UploadState.WAITING
 
     def put(self, file: Path) -> Command:
