@@ -17,7 +17,7 @@ from jobfs import logs, notify, processes, selftest
 from jobfs.blobs import archive
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import copying, migrate, roles, studio
-from jobfs.catalog.engine import Catalog, Connection
+from jobfs.catalog.engine import Catalog, CatalogUnavailableError, Connection
 from jobfs.config import Config
 from jobfs.database import Database
 from jobfs.errors import JobfsError
@@ -209,7 +209,7 @@ async def _tell_of_end(manager: notify.Manager) -> None:
 async def _show_life(database: Database, role_id: int) -> None:
     while True:
         await trio.sleep(roles.SIGN_OF_LIFE.total_seconds())
-        with suppress(JobfsError):
+        with suppress(CatalogUnavailableError):
             await database.write_lazily(roles.seen, role_id, now=datetime.now(UTC))
 
 

@@ -4,7 +4,6 @@ A key is random (32 hexadecimal digits); its first two name the folder, so that 
 beyond what a file system likes.
 """
 
-import errno
 import os
 import re
 import secrets
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobfs.blobs.writers import Writers
-from jobfs.domain.ranges import Ranges
 from jobfs.errors import JobfsError
 
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -115,21 +113,6 @@ class BlobStore:
         if end < size:
             os.ftruncate(descriptor, end)
         return min(end, size)
-
-    def extents(self, descriptor: int) -> Ranges:
-        """Return which bytes of a blob the file system has stored (SEEK_DATA), counted in its blocks."""
-        size = os.fstat(descriptor).st_size
-        stored, end = Ranges(), 0
-        while end < size:
-            try:
-                start = os.lseek(descriptor, end, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno == errno.ENXIO:  # nothing but a hole up to the end
-                    break
-                raise
-            end = os.lseek(descriptor, start, os.SEEK_HOLE)
-            stored.add(start, end)
-        return stored
 
     def put_rendition(self, key: str, data: bytes) -> None:
         """Store a rendition so that it survives a power cut."""

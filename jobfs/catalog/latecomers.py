@@ -39,13 +39,23 @@ class Latecomer:
 
 def of_account(connection: Connection, account_id: int) -> list[Latecomer]:
     """Return what an account has sent to jobs that were closed within GRACE."""
-    query = GRANTED.add_columns(UploadRow.late).where(
+    closed = select(JobRow.id, JobRow.closed_at).where(
+        JobRow.status != JobStatus.PLANNED.value, JobRow.closed_at > _ago(connection)
+    )
+    jobs = {row.id: row.closed_at for row in connection.execute(closed)}
+    if not jobs:
+        return []
+    # Sent in the minutes before, or after: cost must not grow with what waits for other reasons.
+    query = GRANTED.add_columns(UploadRow.late, UploadRow.judged_at).where(
         UploadRow.account_id == bindparam("account"), _OF_INDEX,
-        EntryRow.removed_at.is_(None),
-        JobRow.status != JobStatus.PLANNED.value, JobRow.closed_at > _ago(connection),
+        UploadRow.judged_at > min(jobs.values()) - GRACE,
+        EntryRow.removed_at.is_(None), EntryRow.job_id.in_(jobs),
     )  # fmt: skip
-    rows = connection.execute(query, {"account": account_id})
-    return [Latecomer(entry_of(row), row.late) for row in rows]
+    return [
+        Latecomer(entry_of(row), row.late)
+        for row in connection.execute(query, {"account": account_id})
+        if row.judged_at > jobs[row.job_id] - GRACE
+    ]
 
 
 def directory(connection: Connection, account_id: int, entry_id: int) -> Entry:
@@ -54,10 +64,10 @@ def directory(connection: Connection, account_id: int, entry_id: int) -> Entry:
     return entry_of(row)
 
 
-def waiting(connection: Connection, job_id: int | None = None) -> list[int]:
-    """Return the entries that wait in closed jobs, or in one, for a name that nobody may give them."""
+def waiting(connection: Connection, job_id: int | None = None) -> list[tuple[int, str]]:
+    """Return the entries that wait in closed jobs, or in one, with their names."""
     query = (
-        select(EntryRow.id)
+        select(EntryRow.id, EntryRow.name)
         .join(UploadRow, UploadRow.entry_id == EntryRow.id)
         .join(JobRow, JobRow.id == EntryRow.job_id)
         .where(
@@ -67,7 +77,7 @@ def waiting(connection: Connection, job_id: int | None = None) -> list[int]:
     )  # fmt: skip
     if job_id is not None:
         query = query.where(JobRow.id == job_id)
-    return list(connection.execute(query).scalars())
+    return [(row.id, row.name) for row in connection.execute(query.order_by(EntryRow.id))]
 
 
 def know_as(connection: Connection, entry_id: int, sent_as: str | None) -> None:

@@ -41,6 +41,15 @@ class StudioRunsError(JobfsError):
     errno = errno.EBUSY
 
 
+class StruckError(JobfsError):
+    """The role was silent for so long that others have taken it for dead; EIO, it must begin again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this role was taken for dead, since it had not reached the database for long"
+        )
+
+
 def refuse_running(connection: Connection, *, now: datetime) -> None:
     """Raise StudioRunsError if a process of the studio is alive.
 
@@ -73,8 +82,10 @@ def ready(connection: Connection, role_id: int, *, now: datetime) -> None:
 
 
 def seen(connection: Connection, role_id: int, *, now: datetime) -> None:
-    """Note a sign of life."""
-    connection.execute(update(RoleRow).where(RoleRow.id == role_id).values(seen_at=now))
+    """Note a sign of life; raises StruckError if others have taken the role for dead meanwhile."""
+    noted = update(RoleRow).where(RoleRow.id == role_id).values(seen_at=now)
+    if connection.execute(noted).rowcount == 0:
+        raise StruckError
 
 
 def took(connection: Connection, role_id: int, position: Position) -> None:
@@ -84,7 +95,7 @@ def took(connection: Connection, role_id: int, position: Position) -> None:
 
 
 def stop(connection: Connection, role_id: int) -> None:
-    """Strike a role that ends, unless an upload still names it."""
+    """Strike a role that ends. The database refuses it while an upload names the role."""
     connection.execute(delete(RoleRow).where(RoleRow.id == role_id))
 
 

@@ -217,6 +217,12 @@ class JobRow(Base):
         ),
         UniqueConstraint("name"),
         UniqueConstraint("name_key"),
+        Index(
+            "ix_job_closed",
+            "closed_at",
+            sqlite_where=text("closed_at IS NOT NULL"),
+            postgresql_where=text("closed_at IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -327,6 +333,8 @@ class UploadRow(Base):
     account_id  who sends it; NULL if an administrator without an account did
     state       `jobfs.domain.uploads.UploadState`
     format      "JPEG", ...; NULL until judged, or when the content is no image
+    gap         offset of the first byte that had not arrived at the last judgement, though later ones had, or
+                were announced; NULL if none is missing as far as is known
     reason      why it is not (yet) a photo, in words for a photographer; NULL when there is nothing to say
     advice      what to do about it; NULL with reason
     role_id     the mount that is writing it; not NULL exactly while the state is `receiving`
@@ -349,7 +357,7 @@ class UploadRow(Base):
         Index("ix_upload_base", "base_id", sqlite_where=text("base_id IS NOT NULL"),
               postgresql_where=text("base_id IS NOT NULL")),
         # What a client may have to name, or to set the time of, though its job is closed.
-        Index("ix_upload_latecomers", "account_id",
+        Index("ix_upload_latecomers", "account_id", "judged_at",
               sqlite_where=text("current AND (late OR state = 'waiting')"),
               postgresql_where=text("current AND (late OR state = 'waiting')")),
         Index("ix_upload_trash", "superseded_at",
@@ -370,6 +378,7 @@ class UploadRow(Base):
     reason: Mapped[str | None]
     advice: Mapped[str | None]
     role_id: Mapped[int | None] = mapped_column(ForeignKey("role.id"))
+    gap: Mapped[int | None]
     late: Mapped[bool] = mapped_column(server_default=text("false"))
     started_at: Mapped[datetime]
     judged_at: Mapped[datetime | None]

@@ -40,6 +40,7 @@ class Upload:
     removed: bool
     state: UploadState
     size: int
+    gap: int | None
 
     @property
     def is_sealed(self) -> bool:
@@ -207,6 +208,11 @@ def was_incomplete(connection: Connection, upload: Upload, sha256: str | None) -
     return connection.execute(query).first() is not None
 
 
+def names_blob(connection: Connection, key: str) -> bool:
+    """Whether a row names these bytes."""
+    return connection.execute(select(BlobRow.id).where(BlobRow.key == key)).first() is not None
+
+
 def show_again(connection: Connection, upload_id: int) -> None:
     """Make a version the one its entry shows; the caller has taken the other away."""
     _set(connection, upload_id, current=True, superseded_at=None, superseded_by=None)
@@ -266,7 +272,8 @@ def _uploads() -> Select[*tuple[Any, ...]]:
     return (
         select(
             UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.base_id,
-            UploadRow.account_id, UploadRow.current, UploadRow.state, UploadRow.size, BlobRow.key,
+            UploadRow.account_id, UploadRow.current, UploadRow.state, UploadRow.size, UploadRow.gap,
+            BlobRow.key,
             EntryRow.job_id, EntryRow.name, EntryRow.removed_at,
         )
         .join(BlobRow, BlobRow.id == UploadRow.blob_id)
@@ -279,4 +286,5 @@ def _upload(row: Row[Any]) -> Upload:
         id=row.id, entry_id=row.entry_id, job_id=row.job_id, name=row.name, blob_id=row.blob_id,
         blob_key=row.key, base_id=row.base_id, account_id=row.account_id, current=row.current,
         removed=row.removed_at is not None, state=UploadState(row.state), size=row.size,
+        gap=row.gap,
     )  # fmt: skip

@@ -33,6 +33,13 @@ class Evidence:
     size: int
     sha256: str | None = None
 
+    @property
+    def missing_from(self) -> int | None:
+        """The offset of the first byte that is known to be missing; None if none is."""
+        if self.gap is None and self.failed:
+            return self.size
+        return self.gap
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -51,6 +58,10 @@ class Verdict:
 #: How long nothing may come to an image whose end cannot be told, until it counts as whole.
 QUIET = timedelta(seconds=60)
 
+#: What to do about an incomplete file that was sent twice with the very same bytes.
+LOOK_AT_THE_CARD = (
+    "It was sent twice with the same end: look whether the file on the card or computer is whole."
+)
 _SEND_AGAIN = "Send the file again; most programs can resume it."
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import trio
 
-from jobfs.blobs.store import BlobStore
+from jobfs.blobs.store import BlobStore, LostBytesError
 from jobfs.catalog.engine import CatalogUnavailableError
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Database
@@ -75,7 +75,11 @@ class Closing:
                 version.require_attached()
             if version.detached is not None or not (closed or alone or version.writers == 1):
                 return None
-            refusal = await self._judge(version, closed=closed)
+            try:
+                refusal = await self._judge(version, closed=closed)
+            except DetachedError as error:  # a newer version, which another mount has begun
+                self._table.detach(version.upload.id, str(error))
+                raise
         _log_outcome(handle, version.upload)
         return refusal
 
@@ -146,10 +150,16 @@ class Closing:
 
     async def receive_late(self, job_id: int | None = None) -> None:
         """Receive what is whole under a temporary name in a job that was closed, or in all."""
-        for upload in await self._database.write(
-            versions.receive_latecomers, self._store, job_id, now=datetime.now(UTC)
-        ):
-            log.info("upload %d of %r: received, its job was closed", upload.id, upload.name)
+        for entry_id in await self._database.read(versions.unnamed_latecomers, job_id):
+            try:
+                upload = await self._database.write(
+                    versions.receive_latecomer, self._store, entry_id, now=datetime.now(UTC)
+                )
+            except (LostBytesError, OSError) as error:
+                log.warning("entry %d cannot be received: %s", entry_id, error)
+                continue
+            if upload is not None:
+                log.info("upload %d of %r: received, its job was closed", upload.id, upload.name)
 
     async def revoke_ungranted(self) -> None:
         """Fail the handles of accounts that have lost their grant, and cut off what they wrote."""

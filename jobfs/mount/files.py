@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import trio
 
 from jobfs.blobs.store import BlobStore, new_key
+from jobfs.catalog import uploads
 from jobfs.catalog.engine import CatalogUnavailableError
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Database
@@ -21,6 +22,7 @@ from jobfs.mount.quotas import Quotas
 from jobfs.mount.table import HandleTable
 from jobfs.mount.versions import OpenVersion, write_fully
 from jobfs.tree import changes, versions
+from jobfs.tree.refusals import StillReceivingError
 from jobfs.tree.views import Node
 
 
@@ -54,12 +56,13 @@ class OpenFiles:
         key = new_key()
         now = changes.moment(time.time_ns())
         descriptor = await trio.to_thread.run_sync(self._store.create, key)
-        with self._given_back_if_refused(key, descriptor):
-            node, upload = await self._database.write_lazily(
-                changes.create, parent, name, role_id=self._role_id, blob_key=key, now=now
-            )
-        version = self.table.attach(OpenVersion(upload, descriptor, opener.process, size=0))
-        handle = self.table.add(node.inode, flags, upload, opener, version)
+        with self.table.birth():
+            async with self._given_back_if_refused(key, descriptor):
+                node, upload = await self._database.write_lazily(
+                    changes.create, parent, name, role_id=self._role_id, blob_key=key, now=now
+                )
+            version = self.table.attach(OpenVersion(upload, descriptor, opener.process, size=0))
+            handle = self.table.add(node.inode, flags, upload, opener, version)
         return handle, node
 
     async def open(self, inode: int, flags: int, opener: Opener) -> Handle:
@@ -69,6 +72,8 @@ class OpenFiles:
             await self.quotas.look(inodes.unpack(inode).account)
         async with self.table.lock(inode):
             _, shown = await self._database.read(versions.open_file, inode, writing=writing)
+            if shown.state is UploadState.RECEIVING:
+                await self.table.born(shown.id)
             handle = self.table.add(inode, flags, shown, opener)
             try:
                 if writing and flags & os.O_TRUNC:
@@ -84,7 +89,7 @@ class OpenFiles:
         """Give a handle an empty version; whoever writes the present one has lost the file."""
         key = new_key()
         descriptor = await trio.to_thread.run_sync(self._store.create, key)
-        with self._given_back_if_refused(key, descriptor):
+        async with self._given_back_if_refused(key, descriptor):
             upload = await self._database.write_lazily(
                 versions.start_over, handle.shown, account_id=handle.account_id,
                 role_id=self._role_id, blob_key=key, now=datetime.now(UTC),
@@ -172,10 +177,14 @@ class OpenFiles:
         if shown.is_sealed:
             return await self._rewrite(handle, shown)
         version = self.table.live(shown.id)
+        if version is None and shown.state is UploadState.RECEIVING:
+            raise StillReceivingError(f"{shown.name!r} is still being sent, or was until just now")
         if version is None or not version.belongs_to(handle.opener.process):
             version = await self._reopen(handle, shown)
         self.table.use(handle, self.table.attach(version))
-        await self._database.write_lazily(versions.resume, shown, role_id=self._role_id)
+        resumed = await self._database.write_lazily(versions.resume, shown, role_id=self._role_id)
+        if resumed.is_sealed:
+            return await self._rewrite(handle, resumed)
         version.receiving = version.changed = True
         return version
 
@@ -187,8 +196,8 @@ class OpenFiles:
         version = OpenVersion(
             shown, descriptor, handle.opener.process, size=size, changed=False, receiving=False
         )
-        if shown.state is UploadState.INCOMPLETE:
-            version.written = self._store.extents(descriptor)  # it may have been closed with a gap
+        if shown.gap is not None:
+            version.written.truncate(shown.gap)  # nobody knows what has arrived behind it
         return version
 
     async def _take_over(self, handle: Handle, other: OpenVersion) -> OpenVersion:
@@ -203,7 +212,7 @@ class OpenFiles:
             await other.calm()
             await self.quotas.require_room_for_copy(handle.account_id, other.upload)
             descriptor = await trio.to_thread.run_sync(self._copy, key, other.upload.blob_key)
-            with self._given_back_if_refused(key, descriptor):
+            async with self._given_back_if_refused(key, descriptor):
                 upload = await self._database.write_lazily(
                     versions.take_over, other.upload, account_id=handle.account_id,
                     role_id=self._role_id, blob_key=key, size=other.size, now=datetime.now(UTC),
@@ -221,7 +230,7 @@ class OpenFiles:
         await self.quotas.require_room_for_copy(handle.account_id, shown)
         key = new_key()
         descriptor = await trio.to_thread.run_sync(self._copy, key, shown.blob_key)
-        with self._given_back_if_refused(key, descriptor):
+        async with self._given_back_if_refused(key, descriptor):
             upload = await self._database.write_lazily(
                 versions.rewrite, shown, account_id=handle.account_id,
                 role_id=self._role_id, blob_key=key, now=datetime.now(UTC),
@@ -254,15 +263,19 @@ class OpenFiles:
             return live.size
         return (await self._database.read(versions.latest, handle.shown)).size
 
-    @contextmanager
-    def _given_back_if_refused(self, key: str, descriptor: int) -> Iterator[None]:
-        """Close and delete a new blob if the block, which is to give it a row, is refused."""
+    @asynccontextmanager
+    async def _given_back_if_refused(self, key: str, descriptor: int) -> AsyncIterator[None]:
+        """Close and delete a new blob if the block, which is to give it a row, is refused.
+
+        A refusal may be that of a second try, whose first was committed while its answer was lost.
+        """
         try:
             yield
         except BaseException as error:
             os.close(descriptor)
-            if isinstance(error, JobfsError) and not isinstance(error, CatalogUnavailableError):
-                self._store.drop_original(key)  # else nobody knows whether the row is there
+            known = isinstance(error, JobfsError) and not isinstance(error, CatalogUnavailableError)
+            if known and not await self._database.read(uploads.names_blob, key):
+                self._store.drop_original(key)
             raise
 
     def _open_for_writing(self, key: str) -> int:

@@ -327,7 +327,7 @@ class JobOperations(pyfuse3.Operations):
         atime_ns = attr.st_atime_ns if fields.update_atime else None
         await self._database.write(
             changes.set_times, self._store, node.inode, mtime_ns=mtime_ns, atime_ns=atime_ns,
-            now=_now(), held=self._files.table.is_open(node.inode),
+            now=_now(), held=self._files.table.is_held(node.inode),
         )  # fmt: skip
         if mtime_ns is not None:
             self._files.table.times_were_set(node.upload_id)

@@ -18,6 +18,7 @@ from jobfs.database import Bell, Database
 from jobfs.domain.events import EventKind
 from jobfs.errors import JobfsError
 from jobfs.mount import mountpoint as places
+from jobfs.mount.closing import Closing
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.operations import JobOperations
 from jobfs.mount.sweeping import Sweeper
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 #: Events after which an account may have lost what its open handles write to.
 _GRANTS = {EventKind.GRANT_REMOVED, EventKind.GRANT_CHANGED, EventKind.ACCOUNT_CHANGED}
+
+#: Seconds between two looks for what no event tells of.
+_BETWEEN_LOOKS = 60.0
 
 #: Seconds between two tries while the database is away.
 _PAUSE = 1.0
@@ -57,9 +61,9 @@ async def serve(
 ) -> None:
     """Mount, and serve until cancelled; then unmount and settle what is still open."""
     with store.writers.present(role_id):
-        sweeper = Sweeper(database, store)
-        await sweeper.sweep()
         files = OpenFiles(database, store, role_id, refuse_incomplete=refuse_incomplete)
+        sweeper = Sweeper(database, store, role_id, files.table.is_live)
+        await sweeper.sweep()
         position = await database.read(feed.end)
         await trio.to_thread.run_sync(places.prepare, mountpoint)
         pyfuse3.init(JobOperations(database, store, files), str(mountpoint), set(_OPTIONS))
@@ -67,7 +71,7 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_follow, database, bell, files, role_id, position)
                 nursery.start_soon(files.closing.settle_left_over)
-                nursery.start_soon(_insist, files.closing.receive_late)
+                nursery.start_soon(_keep_receiving_late, files.closing)
                 nursery.start_soon(sweeper.keep_sweeping)
                 nursery.start_soon(_serve_kernel)
                 await selftest.require_seen_ends(mountpoint)
@@ -95,6 +99,13 @@ async def _follow(
             await _insist(files.quotas.refresh_known)
             with suppress(CatalogUnavailableError):
                 await database.write_lazily(roles.took, role_id, reached)
+
+
+async def _keep_receiving_late(closing: Closing) -> None:
+    """Look for what came late now and then: an event may be read before its upload is committed."""
+    while True:
+        await _insist(closing.receive_late)
+        await trio.sleep(_BETWEEN_LOOKS)
 
 
 async def _insist(act: Callable[[], Awaitable[None]]) -> None:

@@ -6,7 +6,7 @@ mount on another machine counts as dead only after a silence.
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -39,12 +39,20 @@ class Remains:
 
 
 class Sweeper:
-    """Settles for one mount what others have left in its store."""
+    """Settles for one mount what others have left in its store, and what it has lost sight of itself.
 
-    def __init__(self, database: Database, store: BlobStore) -> None:
+    *own* is its role, and *is_live* tells whether it has a version of an upload open.
+    """
+
+    def __init__(
+        self, database: Database, store: BlobStore, own: int, is_live: Callable[[int], bool]
+    ) -> None:
         self._database = database
         self._store = store
+        self._own = own
+        self._is_live = is_live
         self._warned: set[int] = set()  # ids of dead mounts, whose uploads are not for us
+        self._lost: set[int] = set()  # uploads of our own that nobody had open the last time
 
     async def sweep(self) -> None:
         """Cut what dead mounts left open to what arrived without a gap: it is interrupted."""
@@ -54,7 +62,20 @@ class Sweeper:
             elif remains.uploads and remains.mount.id not in self._warned:
                 self._warned.add(remains.mount.id)
                 log.warning("%s", _warning(remains))
+        await self._settle_lost()
         await self._database.write_lazily(_strike_dead, self._store, now=datetime.now(UTC))
+
+    async def _settle_lost(self) -> None:
+        """Settle what is received by this mount as the rows say, and by no handle, twice in a row.
+
+        A commit may have been done although its answer was lost on the way.
+        """
+        ours = await self._database.read(uploads.receiving, self._own)
+        lost = [upload for upload in ours if not self._is_live(upload.id)]
+        for upload in lost:
+            if upload.id in self._lost:
+                await self._cut_off(upload)
+        self._lost = {upload.id for upload in lost}
 
     async def keep_sweeping(self) -> None:
         """Sweep for ever. What goes wrong with it must not end the mount for everyone."""
@@ -68,11 +89,20 @@ class Sweeper:
                 log.exception("cannot settle what a dead mount has left, trying again")
 
     async def _settle(self, remains: Remains) -> None:
-        for upload in remains.uploads:
+        settled = [await self._cut_off(upload) for upload in remains.uploads]
+        if all(settled):
+            self._store.writers.forget(remains.mount.id)
+
+    async def _cut_off(self, upload: Upload) -> bool:
+        """Settle one upload; false if the store does not let us, which must not stop the others."""
+        try:
             size = await trio.to_thread.run_sync(_cut, self._store, upload)
-            await self._database.write(versions.cut_off, upload, size, now=datetime.now(UTC))
-            log.warning("upload %d of %r was cut off at %d bytes", upload.id, upload.name, size)
-        self._store.writers.forget(remains.mount.id)
+        except OSError as error:
+            log.warning("upload %d of %r cannot be settled: %s", upload.id, upload.name, error)
+            return False
+        await self._database.write(versions.cut_off, upload, size, now=datetime.now(UTC))
+        log.warning("upload %d of %r was cut off at %d bytes", upload.id, upload.name, size)
+        return True
 
 
 def dead_mounts(connection: Connection, store: BlobStore, *, now: datetime) -> list[Remains]:

@@ -1,6 +1,7 @@
 """What is open in one mount: its handles, the versions they write, and a lock per entry."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from weakref import WeakValueDictionary
 
@@ -24,6 +25,7 @@ class HandleTable:
         self._handles: dict[int, Handle] = {}
         self._versions: dict[int, OpenVersion] = {}  # by upload id
         self._locks: WeakValueDictionary[int, trio.Lock] = WeakValueDictionary()  # by entry id
+        self._births: set[trio.Event] = set()  # files whose rows may be there before their versions
 
     def __iter__(self) -> Iterator[Handle]:
         """Go over the handles there are at this moment."""
@@ -32,6 +34,24 @@ class HandleTable:
     def lock(self, inode: int) -> trio.Lock:
         """Return the lock of a file; every view of it shares one."""
         return self._locks.setdefault(inodes.unpack(inode).row, trio.Lock())
+
+    @contextmanager
+    def birth(self) -> Iterator[None]:
+        """Make a file in the block, from its row to its version."""
+        born = trio.Event()
+        self._births.add(born)
+        try:
+            yield
+        finally:
+            self._births.discard(born)
+            born.set()
+
+    async def born(self, upload_id: int) -> None:
+        """Return when a version is here if this mount has made its file just now."""
+        for birth in list(self._births):
+            if upload_id in self._versions:
+                return
+            await birth.wait()
 
     def add(
         self,
@@ -73,9 +93,20 @@ class HandleTable:
         """Whether somebody has the file open in this view."""
         return any(handle.inode == inode for handle in self._handles.values())
 
+    def is_held(self, inode: int) -> bool:
+        """Whether somebody has the file open for writing in this view, and still may."""
+        return any(
+            handle.inode == inode and handle.is_writable and handle.refused is None
+            for handle in self._handles.values()
+        )
+
     def live(self, upload_id: int | None) -> OpenVersion | None:
         """Return the version with this id if it is being written."""
         return None if upload_id is None else self._versions.get(upload_id)
+
+    def is_live(self, upload_id: int) -> bool:
+        """Whether a version is being written, or is just about to be."""
+        return upload_id in self._versions or bool(self._births)
 
     def growth(self, account_id: int) -> int:
         """Return the bytes that an account has sent and no row knows of yet."""
@@ -107,7 +138,7 @@ class HandleTable:
 
     def _leave(self, version: OpenVersion) -> None:
         version.leave()
-        if version.writers == 0 and version.detached is None:
+        if version.writers == 0 and self._versions.get(version.upload.id) is version:
             del self._versions[version.upload.id]
 
     def times_were_set(self, upload_id: int | None) -> None:

@@ -181,5 +181,5 @@ def examine(version: OpenVersion, store: BlobStore, *, closed: bool) -> Evidence
         )
     return content.evidence(
         version.descriptor, failed=version.failed, over_quota=version.over_quota, gap=gap,
-        finished=version.wrote_ns is None,
+        finished=version.wrote_ns is None, hashed=True,
     )  # fmt: skip

@@ -186,6 +186,8 @@ def _rename_latecomer(
     directory = latecomers.entry(connection, target)
     if entry.directory or directory.job_id != entry.job_id:
         raise NoSuchEntryError(f"{old.name!r} cannot be moved: its job is closed")
+    _refuse_reserved(directory, name(new.name))
+    uploads.current(connection, entry.id, lock=True)  # before the entries, in the order of a close
     there = entries.standing(connection, directory.id, name(new.name))
     if there is not None and there.id != entry.id:
         there = replace(there, access=directory.access)
@@ -252,9 +254,13 @@ def _place_for(connection: Connection, parent: int, raw_name: bytes) -> tuple[in
     directory = _directory(connection, place)
     if not directory.access.may_create():
         raise ForbiddenError(f"the job {directory.job_name!r} may only be read")
+    _refuse_reserved(directory, name)
+    return place.account, directory, name
+
+
+def _refuse_reserved(directory: Entry, name: str) -> None:
     if directory.parent_id is None and names.is_reserved(name):
         raise ForbiddenError(f"{name!r} is a name that jobfs keeps for itself")
-    return place.account, directory, name
 
 
 def _changeable(connection: Connection, parent: int, raw_name: bytes) -> tuple[int, Entry]:

@@ -1,6 +1,7 @@
 """The versions of a file: which one a handle writes, and what becomes of it when it is closed."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from jobfs.catalog.engine import Connection
 from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes, names
 from jobfs.domain.inodes import Kind
-from jobfs.domain.judgement import QUIET, Evidence, Verdict, judge
+from jobfs.domain.judgement import LOOK_AT_THE_CARD, QUIET, Evidence, Verdict, judge
 from jobfs.domain.uploads import Change, UploadState
 from jobfs.tree import content
 from jobfs.tree.refusals import (
@@ -100,12 +101,14 @@ def take_over(
 
 
 def resume(connection: Connection, shown: Upload, *, role_id: int) -> Upload:
-    """Let an interrupted, incomplete or waiting upload be written on.
+    """Let an interrupted, incomplete or waiting upload be written on; a sealed one is only returned.
 
     Raises DetachedError, and StillReceivingError while another mount receives it, or has died doing
     so: until that is settled, nobody knows which of its bytes have arrived.
     """
-    latest(connection, shown, lock=True)
+    present = latest(connection, shown, lock=True)
+    if present.is_sealed:  # it has been found whole since the caller looked
+        return present
     if uploads.receiver(connection, shown.id) not in {None, role_id}:
         raise StillReceivingError(f"{shown.name!r} is still being sent over another connection")
     tasks.withdraw(connection, shown.id)
@@ -134,12 +137,18 @@ def settle(
     another mount has begun a newer version.
     """
     upload = uploads.get(connection, upload_id, lock=True)
-    if upload.state is UploadState.INTERRUPTED and evidence.closed:
-        raise DetachedError(f"{upload.name!r} was cut off: this mount had been taken for dead")
     if upload.state is not UploadState.RECEIVING:
-        return Settled(latest(connection, upload, lock=True), None)
+        present = latest(connection, upload, lock=True)
+        if present.state is UploadState.INTERRUPTED and evidence.closed:
+            raise DetachedError(f"{upload.name!r} was cut off: this mount had been taken for dead")
+        return Settled(present, None)
     verdict = judge(upload.name, evidence)
-    refusal = _refusal(connection, upload, evidence, verdict)
+    refusal = None
+    if verdict.change is Change.FOUND_SHORT:
+        if _is_known_short(connection, upload, evidence):
+            verdict = replace(verdict, advice=LOOK_AT_THE_CARD)
+        else:
+            refusal = IncompleteError(upload.name, verdict.reason or "bytes are missing")
     _apply(connection, upload, evidence, verdict, now=now)
     if verdict.change is Change.POSTPONED:
         _receive_latecomer(connection, upload, evidence, now=now)
@@ -150,20 +159,13 @@ def settle(
     return Settled(settled, refusal)
 
 
-def _refusal(
-    connection: Connection, upload: Upload, evidence: Evidence, verdict: Verdict
-) -> IncompleteError | None:
-    """Return what the close of an incomplete upload answers.
+def _is_known_short(connection: Connection, upload: Upload, evidence: Evidence) -> bool:
+    """Whether the very same bytes were incomplete before.
 
-    Nothing, if the very same bytes were incomplete before: then the card itself holds no more, and
-    the client shall not try for ever.
+    Then the card itself holds no more, and the client shall not try for ever.
     """
-    if verdict.change is not Change.FOUND_SHORT:
-        return None
-    known = evidence.sha256 is not None and not evidence.failed and evidence.gap is None
-    if known and uploads.was_incomplete(connection, upload, evidence.sha256):
-        return None
-    return IncompleteError(upload.name, verdict.reason or "bytes are missing")
+    is_all_there_was = evidence.sha256 is not None and evidence.missing_from is None
+    return is_all_there_was and uploads.was_incomplete(connection, upload, evidence.sha256)
 
 
 def judge_again(connection: Connection, store: BlobStore, entry_id: int, *, now: datetime) -> None:
@@ -193,23 +195,30 @@ def _judge_finished(
     connection: Connection, store: BlobStore, upload: Upload, *, now: datetime
 ) -> None:
     with store.reading(upload.blob_key) as descriptor:
-        evidence = content.evidence(descriptor, finished=True)
+        evidence = content.evidence(descriptor, gap=upload.gap, finished=True)
     _apply(connection, upload, evidence, judge(upload.name, evidence), now=now)
 
 
-def receive_latecomers(
-    connection: Connection, store: BlobStore, job_id: int | None, *, now: datetime
-) -> list[Upload]:
-    """Receive what is whole under a temporary name in a closed job, or in all; returns what that is."""
-    received = []
-    for entry_id in latecomers.waiting(connection, job_id):
-        upload = uploads.current(connection, entry_id, lock=True)
-        if upload is not None and upload.state is UploadState.WAITING:
-            with store.reading(upload.blob_key) as descriptor:
-                evidence = content.evidence(descriptor)
-            if _receive_latecomer(connection, upload, evidence, now=now):
-                received.append(uploads.get(connection, upload.id))
-    return received
+def unnamed_latecomers(connection: Connection, job_id: int | None) -> list[int]:
+    """Return the entries under temporary names in a closed job, or in all, that tell the final one."""
+    return [
+        entry_id
+        for entry_id, name in latecomers.waiting(connection, job_id)
+        if names.final_name(name) is not None
+    ]
+
+
+def receive_latecomer(
+    connection: Connection, store: BlobStore, entry_id: int, *, now: datetime
+) -> Upload | None:
+    """Receive one of them if it is whole; returns it then."""
+    upload = uploads.current(connection, entry_id, lock=True)
+    if upload is None or upload.state is not UploadState.WAITING:
+        return None
+    with store.reading(upload.blob_key) as descriptor:
+        evidence = content.evidence(descriptor, gap=upload.gap)
+    received = _receive_latecomer(connection, upload, evidence, now=now)
+    return uploads.get(connection, upload.id) if received else None
 
 
 def _receive_latecomer(
@@ -297,9 +306,11 @@ def _apply(
         return
     state = uploads.change(
         connection, upload, verdict.change, now=now, size=size, format=verdict.format,
-        reason=verdict.reason, advice=verdict.advice, late=not uploads.is_planned(connection, upload),
+        reason=verdict.reason, advice=verdict.advice, gap=evidence.missing_from,
+        late=not uploads.is_planned(connection, upload),
     )  # fmt: skip
-    uploads.note_sha256(connection, upload, evidence.sha256)
+    if not upload.is_sealed:  # else the bytes, and their hash, are a photo's too
+        uploads.note_sha256(connection, upload, evidence.sha256)
     if state is UploadState.RECEIVED:
         is_open = upload.state is UploadState.RECEIVING
         tasks.enqueue(connection, upload.id, not_before=now + SECOND_CLOSE if is_open else now)

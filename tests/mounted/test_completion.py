@@ -286,6 +286,24 @@ def test_a_hole_closed_by_the_client_is_incomplete(
     assert studio.states(path) == ["incomplete"]
 
 
+def test_a_hole_is_not_forgotten_when_a_temporary_name_is_changed(
+    studio: Studio, job: Job, photographer: Actor
+) -> None:
+    """Nothing in a JPEG's structure tells of zeros in the middle."""
+    part, path = job.path / "photo.jpg.filepart", job.path / "photo.jpg"
+    descriptor = _begin(photographer, part, _JPEG[:5000])
+    photographer.do("pwrite", descriptor, _JPEG[9000:], 9000)
+    photographer.do("close", descriptor)
+    photographer.do("rename", str(part), str(path))
+    assert studio.states(path) == ["incomplete"]
+
+    descriptor = photographer.do("open", str(path), os.O_WRONLY)
+    photographer.do("pwrite", descriptor, _JPEG[5000:], 5000)
+    photographer.do("close", descriptor)
+
+    assert studio.states(path) == ["received"]
+
+
 def test_a_name_refused_leaves_no_blob_behind(
     studio: Studio, job: Job, photographer: Actor
 ) -> None:

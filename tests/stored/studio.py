@@ -141,7 +141,7 @@ def close(
 ) -> Upload:
     """Close what is being written, as a client does."""
     with store.reading(upload.blob_key) as descriptor:
-        found = content.evidence(descriptor)
+        found = content.evidence(descriptor, hashed=True)
     return versions.settle(connection, upload.id, found, mtime_ns=mtime_ns, now=NOON).upload
 
 

@@ -1,13 +1,17 @@
 """What a client may still do in a job that was closed while it was sending, and for how long."""
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import jobs, trash, uploads
 from jobfs.catalog.engine import Catalog, Connection
+from jobfs.catalog.schema import UploadRow
+from jobfs.catalog.uploads import Upload
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.uploads import UploadState
 from jobfs.tree import changes, versions, views
@@ -44,8 +48,22 @@ def album(connection: Connection, anna: int) -> int:
 def shut(connection: Connection, store: BlobStore) -> None:
     """Close the job, and do what a mount does when it hears of that."""
     job_id = jobs.by_name(connection, "Wedding").id
+    _judged_just_now(connection)
     jobs.set_status(connection, job_id, JobStatus.SELLING)
-    versions.receive_latecomers(connection, store, job_id, now=NOON)
+    for entry_id in versions.unnamed_latecomers(connection, job_id):
+        versions.receive_latecomer(connection, store, entry_id, now=datetime.now(UTC))
+
+
+def finish(connection: Connection, store: BlobStore, upload: Upload) -> Upload:
+    """Close what is being written."""
+    settled = close(connection, store, upload)
+    _judged_just_now(connection)
+    return settled
+
+
+def _judged_just_now(connection: Connection) -> None:
+    """Let what was sent at NOON be sent at this moment: the triggers know no other time."""
+    connection.execute(update(UploadRow).values(judged_at=datetime.now(UTC)))
 
 
 @pytest.mark.usefixtures("album")
@@ -92,7 +110,7 @@ def test_an_open_file_finishes_and_its_client_may_look_whether_it_is_there(
     upload = open_new(connection, store, anna, WHOLE, JPEG)
     shut(connection, store)
 
-    assert close(connection, store, upload).state is UploadState.RECEIVED
+    assert finish(connection, store, upload).state is UploadState.RECEIVED
     number = look(connection, anna, WHOLE).inode
     set_mtime(connection, store, number, 42)
     assert views.node(connection, number).mtime_ns == 42
@@ -105,7 +123,7 @@ def test_a_file_that_is_closed_late_under_a_temporary_name_gets_its_final_one(
     upload = open_new(connection, store, anna, PART, JPEG)
     shut(connection, store)
 
-    settled = close(connection, store, upload)
+    settled = finish(connection, store, upload)
 
     assert (settled.name, settled.state) == ("a.jpg", UploadState.RECEIVED)
     assert look(connection, anna, PART).upload_id == upload.id

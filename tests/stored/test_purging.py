@@ -297,7 +297,7 @@ def _days_ago(days: int) -> datetime:
 
 
 def test_a_photo_stays_while_its_name_is_sent_again_after_a_deletion(wedding: Wedding) -> None:
-    """lftp's mirror deletes a file before it sends the newer one, and may die half-way."""
+    """The mirror of lftp deletes a file before it sends the newer one, and may die half-way."""
     old = wedding.send("Wedding/a.jpg", RED)
     wedding.ingest(old)
     wedding.unlink("Wedding/a.jpg")

@@ -34,6 +34,7 @@ from tests.stored.studio import (
     rewrite,
     send,
     send_again,
+    set_mtime,
 )
 
 JPEG = saved(noise(), "JPEG")
@@ -359,3 +360,15 @@ def test_what_is_not_received_keeps_its_entry_under_a_backup_name(
     move(connection, store, anna, "Wedding/a.jpg", "Wedding/a.jpg_original")
 
     assert look(connection, anna, "Wedding/a.jpg_original").inode == number
+
+
+def test_the_hash_of_a_photo_stays_when_its_backup_is_touched(
+    connection: Connection, store: BlobStore, anna: int
+) -> None:
+    photo = send(connection, store, anna, "Wedding/a.jpg", JPEG)
+    uploads.note_sha256(connection, photo, "ab")
+    move(connection, store, anna, "Wedding/a.jpg", "Wedding/a.jpg_original")
+    set_mtime(connection, store, look(connection, anna, "Wedding/a.jpg_original").inode)
+
+    kept = connection.execute(select(BlobRow.sha256).where(BlobRow.id == photo.blob_id))
+    assert kept.scalar_one() == "ab"

@@ -267,6 +267,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("name_key", name=op.f("uq_job_name_key")),
         sqlite_autoincrement=True,
     )
+    op.create_index(
+        "ix_job_closed",
+        "job",
+        ["closed_at"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NOT NULL"),
+        postgresql_where=sa.text("closed_at IS NOT NULL"),
+    )
     op.create_table(
         "role",
         sa.Column("id", NUMBER, nullable=False),
@@ -415,6 +423,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("advice", sa.Text(), nullable=True),
         sa.Column("role_id", NUMBER, nullable=True),
+        sa.Column("gap", NUMBER, nullable=True),
         sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("started_at", Instant(), nullable=False),
         sa.Column("judged_at", Instant(), nullable=True),
@@ -460,7 +469,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_upload_latecomers",
         "upload",
-        ["account_id"],
+        ["account_id", "judged_at"],
         unique=False,
         sqlite_where=sa.text("current AND (late OR state = 'waiting')"),
         postgresql_where=sa.text("current AND (late OR state = 'waiting')"),
