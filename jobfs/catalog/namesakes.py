@@ -1,6 +1,6 @@
-"""A name whose file was deleted, or replaced, and is being sent again."""
+"""A name whose file was deleted, replaced or set aside, and what stands in its place."""
 
-from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from jobfs.catalog.schema import EntryRow, PhotoRow
@@ -9,18 +9,34 @@ from jobfs.catalog.schema import EntryRow, PhotoRow
 def is_shown() -> ColumnElement[bool]:
     """Say of a photo's entry in a statement that the photo is shown, if it is current.
 
-    Its file stands in its directory, or another of the same name that is no photo yet: the earlier one
-    stays the photo until that is ingested.
+    Its file stands in its directory; or another of the same name that is no photo yet, since the earlier
+    one stays the photo until that is ingested; or the backup for which it was set aside.
     """
-    successor, its_photo = aliased(EntryRow), aliased(PhotoRow)
-    its_own = exists().where(its_photo.entry_id == successor.id, its_photo.current)
-    has_its_own = its_own.correlate(successor)
-    is_sent_again = (
+    return or_(
+        EntryRow.removed_at.is_(None),
+        _stands_there(EntryRow.name_key, with_photo=False),
+        and_(
+            _stands_there(EntryRow.name_key.concat("_original"), with_photo=False),
+            ~_stands_there(EntryRow.name_key, with_photo=True),
+        ),
+    )
+
+
+def is_taken() -> ColumnElement[bool]:
+    """Say of an entry in a statement that another one is there whose photo has its name."""
+    return _stands_there(EntryRow.name_key, with_photo=True)
+
+
+def _stands_there(name_key: SQLColumnExpression[str], *, with_photo: bool) -> ColumnElement[bool]:
+    """Say of an entry that its directory has a file of this name, with or without a current photo."""
+    other, its_photo = aliased(EntryRow), aliased(PhotoRow)
+    photo = exists().where(its_photo.entry_id == other.id, its_photo.current).correlate(other)
+    return (
         exists()
         .where(
-            successor.parent_id == EntryRow.parent_id, successor.name_key == EntryRow.name_key,
-            successor.removed_at.is_(None), successor.directory.is_(False), ~has_its_own,
+            other.parent_id == EntryRow.parent_id, other.name_key == name_key,
+            other.removed_at.is_(None), other.directory.is_(False),
+            photo if with_photo else ~photo,
         )
         .correlate(EntryRow)
     )  # fmt: skip
-    return or_(EntryRow.removed_at.is_(None), is_sent_again)

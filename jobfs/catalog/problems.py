@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, or_, select
 
+from jobfs.catalog import namesakes
 from jobfs.catalog.paths import Directories
 from jobfs.catalog.schema import EntryRow, JobRow, PhotoRow, UploadRow
 from jobfs.domain.names import is_junk, is_original_backup, is_sidecar, is_temporary
@@ -179,16 +180,19 @@ def _with_pictures(connection: Connection, folders: list[int]) -> Iterator[tuple
 def _collisions(
     connection: Connection, directories: Directories, jobs: Mapping[int, str], job_id: int | None
 ) -> Iterator[Problem]:
-    """Yield the photos whose name another one has taken."""
+    """Yield the photos whose name another one has taken: in the same file, or with one of its own."""
     query = (
-        _present(
-            job_id, EntryRow.job_id, EntryRow.parent_id, EntryRow.name, UploadRow.size,
-            PhotoRow.created_at,
+        select(
+            EntryRow.job_id, EntryRow.parent_id, EntryRow.name, UploadRow.size, PhotoRow.created_at
         )
         .join(PhotoRow, PhotoRow.entry_id == EntryRow.id)
         .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
-        .where(PhotoRow.current.is_(False))
-    )  # fmt: skip
+        .where(
+            PhotoRow.current.is_(False), or_(EntryRow.removed_at.is_(None), namesakes.is_taken())
+        )
+    )
+    if job_id is not None:
+        query = query.where(EntryRow.job_id == job_id)
     for row in connection.execute(query):
         yield Problem(
             job_id=row.job_id, job=jobs[row.job_id], kind=COLLISION,

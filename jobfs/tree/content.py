@@ -23,7 +23,7 @@ def evidence(
 ) -> Evidence:
     """Return what an open blob that was closed by its client tells about its completeness.
 
-    *hashed*: if its end is missing, hash what is there, which reads all of it.
+    *hashed*: if its end is missing, and nothing else, hash what is there, which reads all of it.
     """
     size = os.fstat(descriptor).st_size
 
@@ -34,7 +34,7 @@ def evidence(
     found = Evidence(
         failed=failed, over_quota=over_quota, gap=gap, finished=finished, finding=finding, size=size
     )
-    if finding.structure is not Structure.TRUNCATED or not hashed:
+    if finding.structure is not Structure.TRUNCATED or found.missing_from is not None or not hashed:
         return found
     with open(descriptor, "rb", closefd=False) as file:
         file.seek(0)

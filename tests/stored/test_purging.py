@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, update
 
 from jobfs import database as door
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import purging, tasks, trash, uploads
+from jobfs.catalog import problems, purging, tasks, trash, uploads
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import BlobRow, EntryRow, PhotoRow, RenditionRow, TaskRow, UploadRow
 from jobfs.catalog.trash import NoSuchItemError
@@ -310,3 +310,31 @@ def test_a_photo_stays_while_its_name_is_sent_again_after_a_deletion(wedding: We
     wedding.ingest(wedding.overwrite("Wedding/a.jpg", GREEN))
     assert [path for path, _ in wedding.photos()] == ["a.jpg"]
     assert wedding.purge().uploads == 2
+
+
+def test_a_photo_that_was_set_aside_stays_though_nothing_takes_its_place(wedding: Wedding) -> None:
+    """ExifTool may be killed between its two renames."""
+    photo = wedding.send("Wedding/a.jpg", RED)
+    wedding.ingest(photo)
+    wedding.move("Wedding/a.jpg", "Wedding/a.jpg_original")
+
+    assert wedding.photos() == [("a.jpg", photo.id)]
+    assert wedding.purge().uploads == 0
+
+
+@pytest.mark.parametrize("how", ["renaming over it", "deleting it first"])
+def test_a_photo_whose_name_another_capture_has_taken_is_listed_as_a_collision(
+    wedding: Wedding, how: str
+) -> None:
+    """So do WinSCP, rclone and lftp overwrite."""
+    wedding.ingest(wedding.send("Wedding/a.jpg", RED))
+    if how == "renaming over it":
+        other = wedding.send("Wedding/a.jpg.filepart", BLUE)
+        wedding.move("Wedding/a.jpg.filepart", "Wedding/a.jpg")
+    else:
+        wedding.unlink("Wedding/a.jpg")
+        other = wedding.send("Wedding/a.jpg", BLUE)
+    wedding.ingest(other, OTHER_SHOT)
+
+    listed = wedding.do(problems.listing, wedding.job_id)
+    assert [(problem.kind, problem.path) for problem in listed] == [("collision", "a.jpg")]
