@@ -5,9 +5,10 @@ two never find out at commit that they read the same row; in this process they q
 writing connection, between processes for SQLite's lock.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,16 @@ def _sqlite_engine(url: str | URL, *, begin: str, connections: int) -> Engine:
         max_overflow=0,
         connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _make(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
+        """Make a new file root's alone, whatever the umask: it will hold hashes of passwords.
+
+        SQLite gives the files beside it, the WAL, the same mode; and it says itself what is wrong with a
+        folder. A file that is there is not even opened: its closing would drop this process's locks.
+        """
+        with suppress(OSError):
+            os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     @event.listens_for(engine, "connect")
     def _configure(connection: DBAPIConnection, _record: Any) -> None:

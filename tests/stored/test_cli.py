@@ -514,7 +514,7 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     file = tmp_path / "jobfs.toml"
     file.write_text("[studio]\nname = 7\n")
 
-    refused = command(file)("job", "list", status=1)
+    refused = command(file)("job", "list", status=2)
 
     assert refused.stderr.startswith(f"Error: {file}:2: [studio] name: found 7")
 

@@ -1,4 +1,5 @@
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,17 @@ def never_reuses_ids(connection: Connection, table: str) -> bool:
 
 def by_name(parts: list[Any]) -> list[Any]:
     return sorted(parts, key=lambda part: str(part["name"]))
+
+
+def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """It holds the hashes of passwords, whatever the umask of whoever ran `jobfs init`."""
+    before = os.umask(0o022)
+    try:
+        catalog = Catalog(f"sqlite:///{tmp_path}/jobfs.sqlite3")
+        migrate.upgrade(catalog)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+        catalog.dispose()
+    finally:
+        os.umask(before)
+
+    assert set(modes.values()) == {0o600}
