@@ -122,7 +122,9 @@ def _sqlite_engine(url: str | URL, *, begin: str, connections: int) -> Engine:
         folder. A file that is there is not even opened: its closing would drop this process's locks.
         """
         with suppress(OSError):
-            os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            os.close(
+                os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: DBAPIConnection, _record: Any) -> None:
