@@ -5,7 +5,7 @@ packages are installed.
 """
 
 import re
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -41,8 +41,13 @@ def licence(package: str) -> str:
         raise SystemExit(f"{package} is in requirements.lock, but not installed") from None
     every = told.get_all("Classifier") or []
     classes = [line.rpartition(" :: ")[2] for line in every if line.startswith("License ::")]
-    free = str(told["License"] or "").partition("\n")[0]
-    return str(told["License-Expression"] or free or ", ".join(classes) or "not told")
+    free = _field(told, "License").partition("\n")[0]
+    return _field(told, "License-Expression") or free or ", ".join(classes) or "not told"
+
+
+def _field(told: PackageMetadata, name: str) -> str:
+    """Return a field, or nothing: asking for one that is not there by index is on its way out."""
+    return str((told.get_all(name) or [""])[0])
 
 
 def page() -> str:

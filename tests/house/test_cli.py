@@ -20,6 +20,7 @@ def test_every_command_of_the_contract_is_there() -> None:
     assert {path.removeprefix("jobfs ") for path in COMMANDS if path not in GROUPS} == {
         "init", "up", "mount", "login", "worker", "health", "wait", "grant", "revoke", "problems",
         "job add", "job list", "job show", "job status", "job rename", "job sheet",
+        "job import", "photo export", "photo rerender",
         "account add", "account list", "account show", "account card", "account passwd",
         "account quota",
         "account enable", "account disable", "account remove", "account key add",

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from jobfs.domain.uploads import UploadState
 from tests.served import clients, folder
 from tests.served.studio import PATIENCE, Studio
 
@@ -162,27 +161,6 @@ def test_sshd_is_started_again_when_it_is_killed(studio: Studio) -> None:
 
     with studio.connected("anna") as sftp:
         assert sftp.listdir("/")
-
-
-def test_an_upload_whose_client_is_killed_can_be_resumed(studio: Studio, tmp_path: Path) -> None:
-    job = studio.new_job()
-    photo = tmp_path / "heavy.jpg"
-    photo.write_bytes(folder.heavy_jpeg())
-    with slowly(studio, job, photo) as client:
-        client.kill()
-        studio.wait_for_state(photo.name, UploadState.INTERRUPTED)
-    (problem,) = studio.listing("problems", job)
-    arrived = stored(studio, job)[photo.name]
-
-    command = clients.sftp_command(studio, "-b", "-")
-    answer = clients.run(studio, command, typed=f'reput "{photo}" "{job}/{photo.name}"\n')
-
-    assert (problem["path"], problem["kind"]) == (photo.name, "interrupted")
-    assert 0 < arrived < photo.stat().st_size
-    assert answer.status == 0, answer.said
-    studio.wait_for_photos(job, 1)
-    assert photos(studio, job) == as_sent([photo])
-    assert studio.listing("problems", job) == []
 
 
 def test_an_upload_under_way_is_waited_for_at_the_end_however_often_that_is_asked_for(
