@@ -195,7 +195,7 @@ def test_the_mounts_root_holds_a_root_for_each_account(connection: Connection, a
     assert root == views.node(connection, root_of(anna))
     assert (root.uid, root.gid) == (0, 20_000 + anna)
     assert oct(root.mode) == "0o40750"
-    assert listed(connection, inodes.ROOT_INODE) == ["anna", "berta"]
+    assert listed(connection, inodes.ROOT_INODE) == ["anna", "berta", ".jobfs"]
     assert views.parent(connection, root_of(berta)).inode == inodes.ROOT_INODE
 
 
