@@ -4,11 +4,12 @@ A key is random (32 hexadecimal digits); its first two name the folder, so that 
 beyond what a file system likes.
 """
 
+import errno
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,16 @@ from jobfs.blobs.writers import Writers
 from jobfs.errors import JobfsError
 
 _KEY = re.compile(r"[0-9a-f]{32}")
+#: What open(2) answers where the kernel or the file system (NFS, FAT) has no files without a name.
+_NO_UNNAMED_FILES = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
 
 
 class LostBytesError(JobfsError):
     """The store lacks a file that a row names; EIO, since it should never be."""
+
+
+class StoreFailedError(JobfsError):
+    """The store cannot take more bytes: its disk is full, or broken; EIO for the latter, as for any disk."""
 
 
 def new_key() -> str:
@@ -93,6 +100,25 @@ class BlobStore:
             undo.pop_all()
         return target
 
+    def take(self, key: str, chunks: Iterable[bytes]) -> int:
+        """Make a durable blob of *chunks* and return its size; raises StoreFailedError.
+
+        It has no name until it is whole, so that nothing is left of it if this process dies.
+        """
+        try:
+            with os.fdopen(self._create_unnamed(key), "wb") as file:
+                file.writelines(chunks)
+                file.flush()
+                self._name(key, file.fileno())
+                self.sync(key, file.fileno())
+                return file.tell()
+        except BaseException as error:
+            self.drop_original(key)
+            if isinstance(error, OSError):
+                sentence = f"the store in {self._root} fails: {error.strerror}"
+                raise StoreFailedError(sentence) from error
+            raise
+
     @contextmanager
     def reading(self, key: str) -> Iterator[int]:
         """Give a descriptor of a blob for the length of a block."""
@@ -151,6 +177,21 @@ class BlobStore:
             files=room.f_files,
             free_files=room.f_favail,
         )
+
+    def _create_unnamed(self, key: str) -> int:
+        try:
+            folder = self.original(key).parent
+            return os.open(folder, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED_FILES:
+                raise
+            return self.create(key)
+
+    def _name(self, key: str, descriptor: int) -> None:
+        if os.fstat(descriptor).st_nlink == 0:
+            # With a src_dir_fd Python calls linkat(2), which follows the link; link(2) does not.
+            unnamed = f"/proc/self/fd/{descriptor}"
+            os.link(unnamed, self.original(key), src_dir_fd=descriptor, follow_symlinks=True)
 
     def _place(self, kind: str, key: str) -> Path:
         assert _KEY.fullmatch(key), f"no key of the store: {key!r}"

@@ -74,6 +74,11 @@ def existing(connection: Connection, entry_id: int) -> Entry | None:
     return _one(connection, _EXISTING, entry=entry_id)
 
 
+def root(connection: Connection, job_id: int) -> Entry:
+    """Return a job's own directory, whatever the job's status."""
+    return entry_of(connection.execute(_ROOT, {"job": job_id}).one())
+
+
 def standing(connection: Connection, parent_id: int, name: str) -> Entry | None:
     """Return what stands under a name in a directory, whatever has become of its job."""
     return _one(connection, _STANDING, parent=parent_id, key=entry_key(name))
@@ -382,6 +387,7 @@ _SEEN = GRANTED.where(EntryRow.removed_at.is_(None), JobRow.status == JobStatus.
 _ANY = _entries(literal(Right.EDIT.value))
 _NAMED = (EntryRow.parent_id == bindparam("parent")) & (EntryRow.name_key == bindparam("key"))
 _EXISTING = _ANY.where(_THIS)
+_ROOT = _ANY.where(EntryRow.job_id == bindparam("job"), EntryRow.parent_id.is_(None))
 _STANDING = _ANY.where(_NAMED, EntryRow.removed_at.is_(None))
 _VISIBLE = _SEEN.where(_THIS)
 _RIGHT = GRANTED.with_only_columns(_ACCESS).where(_THIS, AccountRow.enabled)

@@ -166,9 +166,10 @@ def leave(connection: Connection, task: Task, *, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """A photo that has, or had, the name of an upload."""
+    """A photo that has, or had, the name of an upload; *upload_id* is what it shows."""
 
     id: int
+    upload_id: int
     current: bool
     sha256: str | None
     capture: Capture
@@ -179,6 +180,10 @@ def _shown_by(
 ) -> tuple[int, tuple[str, ...]]:
     """Let a photo show the upload; return its id, and the renditions that are of no more use."""
     known = _of_this_name(connection, upload)
+    for photo in known:
+        if photo.upload_id == upload.id:  # it is rendered again
+            _take_the_name(connection, upload, photo.id, known, **_facts(found))
+            return photo.id, _replace_renditions(connection, photo.id, found.renditions)
     for photo in known:
         if photo.sha256 == found.sha256:
             _take_the_name(connection, upload, photo.id, known)
@@ -222,7 +227,13 @@ def _known(connection: Connection, which: ColumnElement[bool]) -> list[_Known]:
         .with_for_update(of=PhotoRow)
     )
     return [
-        _Known(id=row.id, current=row.current, sha256=row.sha256, capture=_shot(row).capture)
+        _Known(
+            id=row.id,
+            upload_id=row.upload_id,
+            current=row.current,
+            sha256=row.sha256,
+            capture=_shot(row).capture,
+        )
         for row in connection.execute(query)
     ]
 

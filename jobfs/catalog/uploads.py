@@ -138,6 +138,31 @@ def begin(
     return upload_id
 
 
+def put(
+    connection: Connection,
+    *,
+    entry_id: int,
+    job_id: int,
+    account_id: int | None,
+    blob_key: str,
+    size: int,
+    now: datetime,
+) -> int:
+    """Start a version whose bytes are all there: it waits for its judgement; returns its id."""
+    blob = insert(BlobRow).values(key=blob_key, size=size, created_at=now).returning(BlobRow.id)
+    blob_id = connection.execute(blob).scalar_one()
+    upload = insert(UploadRow).values(
+        entry_id=entry_id, blob_id=blob_id, account_id=account_id, current=True,
+        state=UploadState.WAITING.value, size=size, started_at=now, judged_at=now,
+    )  # fmt: skip
+    upload_id = connection.execute(upload.returning(UploadRow.id)).scalar_one()
+    feed.append(
+        connection, EventKind.UPLOAD_STARTED,
+        account_id=account_id, job_id=job_id, entry_id=entry_id, upload_id=upload_id,
+    )  # fmt: skip
+    return upload_id
+
+
 def reopen(connection: Connection, upload_id: int, *, role_id: int) -> None:
     """Let a closed, unsealed upload be written again."""
     state = after(_state(connection, upload_id), Change.REOPENED)

@@ -59,6 +59,10 @@ def main(context: click.Context, config_file: Path | None) -> None:
         "show": Lazy("jobfs.cli.job:show", "Show one job and who may do what in it."),
         "status": Lazy("jobfs.cli.job:status", "Open a job to photographers, or close it."),
         "rename": Lazy("jobfs.cli.job:rename", "Give a job another name."),
+        "import": Lazy(
+            "jobfs.cli.importing:import_folder",
+            "Bring a folder tree into a job, as if it had been sent.",
+        ),
         "sheet": Lazy("jobfs.cli.sheet:sheet", "Write a page of a job's photos."),
     },
 )
@@ -99,7 +103,13 @@ def key() -> None:
 
 @main.group(
     cls=LazyGroup,
-    lazy={"list": Lazy("jobfs.cli.photo:list_photos", "List a job's photos.")},
+    lazy={
+        "list": Lazy("jobfs.cli.photo:list_photos", "List a job's photos."),
+        "export": Lazy("jobfs.cli.export:export", "Copy a job's photos into a folder."),
+        "rerender": Lazy(
+            "jobfs.cli.rerender:rerender", "Have the renditions of a job's photos made anew."
+        ),
+    },
 )
 def photo() -> None:
     """Look at photos."""

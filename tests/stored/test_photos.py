@@ -169,6 +169,22 @@ def test_the_same_bytes_again_change_nothing(sender: Sender) -> None:
     assert sender.upload(again).state is UploadState.INGESTED
 
 
+def test_the_same_upload_again_gives_the_photo_new_renditions(sender: Sender) -> None:
+    upload, first = sender.send("IMG_1.JPG"), found("aa")
+    photo_id = record(sender, upload, first).photo_id
+    with sender.catalog.writing() as connection:
+        tasks.enqueue(connection, upload, not_before=now())
+    second = found("aa")
+
+    recorded = record(sender, upload, second)
+
+    (photo,) = listed(sender, everything=True)
+    assert recorded.photo_id == photo.id == photo_id
+    assert set(recorded.unused) == keys(first)
+    assert shown_keys(photo) == keys(second)
+    assert photo.state == "ingested"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [(SHOT, SHOT), (SHOT, Shot()), (Shot(), SHOT), (Shot(), Shot())],
