@@ -1,11 +1,11 @@
 """The decoder's own process: what it gives up at its start, and what it is asked.
 
 It reads files that anybody may have made, with libraries that have had holes. So it is nobody: an
-identity of its own without files, no way to more rights, bounded memory and time, no new processes. It
-opens nothing by name; the worker hands it an open file.
+identity of its own without files, no way to more rights, bounded memory and time, no new processes, and
+of the kernel only what decoding needs. It can open nothing and connect to nobody: the worker hands it
+open files through a connection that it makes before.
 """
 
-import ctypes
 import io
 import os
 import resource
@@ -17,18 +17,25 @@ from PIL import Image
 from PIL.MpoImagePlugin import MpoImageFile
 
 from jobfs.domain.accounts import FIRST_UID
-from jobfs.ingest import colour, rendering
-from jobfs.ingest.outcomes import Decoded, Refused, Wanted
+from jobfs.ingest import colour, confinement, rendering
+from jobfs.ingest.confinement import Layer
+from jobfs.ingest.outcomes import Broken, Decoded, Refused, Wanted
 
 #: Who a decoder is when its worker is root: one below the first account's number, and nobody else's.
 _UID = FIRST_UID
 #: Pictures after which a process is replaced: memory that libraries have lost is given back.
 PICTURES = 200
 
-_FILES = 32  # open at once; a decoder needs seven
-_PR_SET_NO_NEW_PRIVS = 38  # include/uapi/linux/prctl.h
+_FILES = 32  # open at once; a decoder needs eight
+#: Pictures like those to come, of every format: what is loaded for the first is there for all.
+_SAMPLES = (("JPEG", "RGB"), ("PNG", "RGBA"))
+#: The end of a decoder whose worker gives it no files: it is of no use.
+_ABANDONED = 3
 
-_done = 0  # pictures of this process
+# of this process
+_done = 0  # pictures
+_worker: socket.socket  # where files come from
+_layers: frozenset[Layer] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +45,9 @@ class Limits:
     memory: int
 
 
-def prepare(limits: Limits) -> None:
-    """Make this process a decoder, for good."""
+def prepare(limits: Limits, address: bytes) -> None:
+    """Make this process a decoder, for good, of the worker that listens at the socket *address*."""
+    global _worker, _layers  # noqa: PLW0603 - as below
     _load_everything()
     Image.MAX_IMAGE_PIXELS = None  # the studio's own limit is looked at before decoding
     os.chdir("/")
@@ -49,7 +57,14 @@ def prepare(limits: Limits) -> None:
     _set("NOFILE", _FILES)
     _become(identity())
     _set("NPROC", 0)
-    _give_up_new_privileges()
+    _worker = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    _worker.connect(address)
+    _layers = confinement.confine()
+
+
+def layers() -> frozenset[Layer]:
+    """Return what confines this process."""
+    return _layers
 
 
 def identity() -> int:
@@ -58,15 +73,18 @@ def identity() -> int:
 
 
 def decode(
-    address: bytes, wanted: Sequence[Wanted], *, pixel_limit: int, seconds: int
-) -> Decoded | Refused:
-    """Decode the file that is handed over at the socket *address*, within *seconds* of CPU time."""
+    ticket: bytes, wanted: Sequence[Wanted], *, pixel_limit: int, seconds: int
+) -> Decoded | Refused | Broken:
+    """Decode the file that the worker gives for *ticket*, within *seconds* of CPU time."""
     global _done  # noqa: PLW0603 - what a process has done is the process's own
     _done += 1
     _limit_time(seconds)
-    with os.fdopen(_received_at(address), "rb") as file:
+    with os.fdopen(_fetched(ticket), "rb") as file:
         file.seek(0)  # a descriptor that was handed over shares its place in the file
-        return rendering.render(file, wanted, pixel_limit=pixel_limit)
+        try:
+            return rendering.render(file, wanted, pixel_limit=pixel_limit)
+        except PermissionError as refusal:
+            return Broken(reason=f"its decoder was kept from something: {refusal}")
 
 
 def is_worn_out() -> bool:
@@ -74,21 +92,22 @@ def is_worn_out() -> bool:
     return _done >= PICTURES
 
 
-def _received_at(address: bytes) -> int:
-    with socket.socket(socket.AF_UNIX) as worker:
-        worker.connect(address)
-        _, descriptors, _, _ = socket.recv_fds(worker, 1, 1)
-    (descriptor,) = descriptors
-    return descriptor
+def _fetched(ticket: bytes) -> int:
+    """Return the file for a ticket, opened by the worker."""
+    os.write(_worker.fileno(), ticket)
+    _, descriptors, _, _ = socket.recv_fds(_worker, 1, 1)
+    if not descriptors:
+        os._exit(_ABANDONED)
+    return descriptors[0]
 
 
 def _load_everything() -> None:
-    """Import and run what decoding needs: after prepare() no file can be opened by name."""
+    """Import and run what decoding needs: after prepare() no file can be opened."""
     _ = MpoImageFile  # Pillow imports it when it meets one
     wanted = [Wanted(name="warm", edge=8, quality=80)]
-    for format_name in rendering.FORMATS:
+    for format_name, mode in _SAMPLES:
         picture = io.BytesIO()
-        Image.new("RGB", (16, 16)).save(picture, format_name, icc_profile=colour.srgb_bytes())
+        Image.new(mode, (16, 16)).save(picture, format_name, icc_profile=colour.srgb_bytes())
         picture.seek(0)
         rendering.render(picture, wanted, pixel_limit=16 * 16)
 
@@ -110,9 +129,3 @@ def _limit_time(seconds: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     end = int(used.ru_utime + used.ru_stime) + seconds + 1
     resource.setrlimit(resource.RLIMIT_CPU, (end, resource.RLIM_INFINITY))
-
-
-def _give_up_new_privileges() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")

@@ -57,7 +57,10 @@ class _Tags:
 
 
 def render(file: IO[bytes], wanted: Sequence[Wanted], *, pixel_limit: int) -> Decoded | Refused:
-    """Decode a picture and make its renditions; *pixel_limit* is width times height."""
+    """Decode a picture and make its renditions; *pixel_limit* is width times height.
+
+    Raises PermissionError if decoding asks for what a decoder may not do.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow thinks of the file; the answer says enough
         return _open(file, sorted(wanted, key=_edge, reverse=True), pixel_limit)
@@ -70,6 +73,8 @@ def _open(file: IO[bytes], wanted: Sequence[Wanted], pixel_limit: int) -> Decode
         return _too_large("has more pixels than any camera makes")
     except UnidentifiedImageError:
         return _unidentified(file)
+    except PermissionError:  # the decoder's confinement, and no fault of the file's
+        raise
     except _UNREADABLE:
         return _damaged("the part of the file before its picture cannot be read")
     with image:
@@ -90,6 +95,8 @@ def _render(image: ImageFile.ImageFile, wanted: Sequence[Wanted]) -> Decoded | R
         image.load()
         tags = _tags(image)
         renditions = _cascade(image, size, tags, wanted)
+    except PermissionError:  # as above
+        raise
     except MemoryError:
         width, height = size
         return _too_large(f"has {width} x {height} pixels, for which the decoder lacks the memory")

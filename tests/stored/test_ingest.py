@@ -231,7 +231,8 @@ async def opened(content: bytes, folder: Path) -> AsyncIterator[int]:
 
 
 async def test_a_decoder_has_no_rights_and_little_room(decoders: Decoders) -> None:
-    status = await decoders.run(Path("/proc/self/status").read_text)
+    pid = await decoders.run(os.getpid)
+    status = await trio.Path(f"/proc/{pid}/status").read_text("ascii")
     limits = {
         name: (await decoders.run(partial(resource.getrlimit, getattr(resource, name))))[0]
         for name in ("RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_CORE", "RLIMIT_NPROC")
