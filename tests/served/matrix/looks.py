@@ -2,6 +2,7 @@
 
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 
 import paramiko
 from sqlalchemy import select
@@ -51,9 +52,17 @@ def wait_for_bytes(studio: Studio, job: str, number: int) -> None:
     top = studio.mountpoint / "anna" / job
 
     def have_arrived() -> bool:
-        return any(place.stat().st_size >= number for place in top.iterdir())
+        return any(_size(place) >= number for place in top.iterdir())
 
     until(have_arrived)
+
+
+def _size(place: Path) -> int:
+    """Return a file's size; a client may have removed it since it was listed."""
+    try:
+        return place.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def photos(studio: Studio, job: str) -> list[tuple[str, str | None, bool]]:
