@@ -26,11 +26,12 @@ def locked() -> list[str]:
     """Return the name of every package in the lock that is installed on Linux."""
     lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
     found = [re.match(r"([\w.-]+)==\S+(.*)", line) for line in lines]
-    return [
+    names = [
         match[1]
         for match in found
         if match and not re.search(r"os_name == 'nt'|sys_platform == 'win32'", match[2])
     ]
+    return list(dict.fromkeys(names))  # some stand there in two versions, each for other Pythons
 
 
 def licence(package: str) -> str:
