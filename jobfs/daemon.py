@@ -14,13 +14,13 @@ import trio
 
 from jobfs import database as door
 from jobfs import logs, notify, processes, selftest
-from jobfs.blobs import archive
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import copying, migrate, roles, studio
 from jobfs.catalog.engine import Catalog, CatalogUnavailableError, Connection
 from jobfs.config import Config
 from jobfs.database import Database
 from jobfs.errors import JobfsError
+from jobfs.syncing import sync
 
 if TYPE_CHECKING:
     from jobfs.login.sshd import LoginConfig
@@ -84,7 +84,7 @@ def _keep(rows: Connection, folder: Path, name: str) -> Path:
     draft = kept.with_suffix(".new")
     copying.portable(rows, draft)
     draft.rename(kept)
-    archive.sync(folder)
+    sync(folder)
     return kept
 
 

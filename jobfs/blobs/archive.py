@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jobfs.errors import JobfsError
+from jobfs.syncing import sync
 
 OWNER, SUMS = "jobfs-backup", "SHA256SUMS"
 #: The folder in a studio's data that is there while a restore has not come to its end.
@@ -281,15 +282,6 @@ def refuse_full(folder: Path, needed: int) -> None:
         raise NoRoomError(
             f"{folder} has room for {free:,} bytes, and {needed:,} are to be written there"
         )
-
-
-def sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _claim(root: Path, studio: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jobfs.blobs.writers import Writers
 from jobfs.errors import JobfsError
+from jobfs.syncing import sync
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 #: What open(2) answers where the kernel or the file system (NFS, FAT) has no files without a name.
@@ -199,11 +200,7 @@ class BlobStore:
 
     def _sync_folder(self, folder: Path) -> None:
         if self._durable:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync(folder)
 
 
 def _first_hole(descriptor: int, size: int) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jobfs.syncing import sync
+
 
 class Writers:
     """The mounts that write to one store, by their roles' ids; *folder* is theirs."""
@@ -62,17 +64,9 @@ class Writers:
             if os.fstat(lock).st_nlink:
                 break
             os.close(lock)  # somebody has found it before it was locked, and forgotten it
-        _sync(self._folder)
-        _sync(self._folder.parent)
+        sync(self._folder)
+        sync(self._folder.parent)
         return lock
 
     def _file(self, role_id: int) -> Path:
         return self._folder / str(role_id)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

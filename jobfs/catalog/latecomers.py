@@ -39,21 +39,14 @@ class Latecomer:
 
 def of_account(connection: Connection, account_id: int) -> list[Latecomer]:
     """Return what an account has sent to jobs that were closed within GRACE."""
-    closed = select(JobRow.id, JobRow.closed_at).where(
-        JobRow.status != JobStatus.PLANNED.value, JobRow.closed_at > _ago(connection)
-    )
-    jobs = {row.id: row.closed_at for row in connection.execute(closed)}
+    closed = connection.execute(_JUST_CLOSED[connection.dialect.name])
+    jobs = {row.id: row.closed_at for row in closed}
     if not jobs:
         return []
-    # Sent in the minutes before, or after: cost must not grow with what waits for other reasons.
-    query = GRANTED.add_columns(UploadRow.late, UploadRow.judged_at).where(
-        UploadRow.account_id == bindparam("account"), _OF_INDEX,
-        UploadRow.judged_at > min(jobs.values()) - GRACE,
-        EntryRow.removed_at.is_(None), EntryRow.job_id.in_(jobs),
-    )  # fmt: skip
+    wanted = {"account": account_id, "since": min(jobs.values()) - GRACE, "jobs": list(jobs)}
     return [
         Latecomer(entry_of(row), row.late)
-        for row in connection.execute(query, {"account": account_id})
+        for row in connection.execute(_SENT, wanted)
         if row.judged_at > jobs[row.job_id] - GRACE
     ]
 
@@ -80,8 +73,8 @@ def waiting(connection: Connection, job_id: int | None = None) -> list[tuple[int
     return [(row.id, row.name) for row in connection.execute(query.order_by(EntryRow.id))]
 
 
-def know_as(connection: Connection, entry_id: int, sent_as: str | None) -> None:
-    """Note the name by which a client knows an entry until it has renamed it; None from then on."""
+def know_as(connection: Connection, entry_id: int, sent_as: str) -> None:
+    """Note the name by which a client knows an entry until it has renamed it."""
     connection.execute(update(EntryRow).where(EntryRow.id == entry_id).values(sent_as=sent_as))
 
 
@@ -89,9 +82,21 @@ def know_as(connection: Connection, entry_id: int, sent_as: str | None) -> None:
 _OF_INDEX = text("upload.current AND (upload.late OR upload.state = 'waiting')")
 
 
-def _ago(connection: Connection) -> ColumnElement[Any]:
-    """Return the instant GRACE before now, by the clock that the trigger has used."""
-    if connection.dialect.name == "postgresql":
-        return func.statement_timestamp(type_=Instant) - literal(GRACE, Interval)
-    back = f"-{GRACE.total_seconds():.0f} seconds"
-    return func.strftime("%Y-%m-%d %H:%M:%f", "now", back)
+#: The instant GRACE before now in each dialect, by the clock that its trigger has used.
+_AGO: dict[str, ColumnElement[Any]] = {
+    "postgresql": func.statement_timestamp(type_=Instant) - literal(GRACE, Interval),
+    "sqlite": func.strftime("%Y-%m-%d %H:%M:%f", "now", f"-{GRACE.total_seconds():.0f} seconds"),
+}
+#: Made once: every look for a name that is not there, which is every create, asks it.
+_JUST_CLOSED = {
+    dialect: select(JobRow.id, JobRow.closed_at).where(
+        JobRow.status != JobStatus.PLANNED.value, JobRow.closed_at > ago
+    )
+    for dialect, ago in _AGO.items()
+}
+#: Sent in the minutes before, or after: cost must not grow with what waits for other reasons.
+_SENT = GRANTED.add_columns(UploadRow.late, UploadRow.judged_at).where(
+    UploadRow.account_id == bindparam("account"), _OF_INDEX,
+    UploadRow.judged_at > bindparam("since"),
+    EntryRow.removed_at.is_(None), EntryRow.job_id.in_(bindparam("jobs", expanding=True)),
+)  # fmt: skip

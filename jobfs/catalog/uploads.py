@@ -17,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from jobfs.catalog import feed
+from jobfs.catalog import entries, feed
 from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.domain.events import EventKind
 from jobfs.domain.jobs import JobStatus
@@ -26,7 +26,7 @@ from jobfs.domain.uploads import SEALED, Change, UploadState, after
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A version of a file: *blob_key* names its bytes in the store."""
+    """A version of a file: *blob_key* names its bytes in the store; *format* see the schema."""
 
     id: int
     entry_id: int
@@ -40,6 +40,7 @@ class Upload:
     removed: bool
     state: UploadState
     size: int
+    format: str | None
     gap: int | None
 
     @property
@@ -58,6 +59,20 @@ def get(connection: Connection, upload_id: int, *, lock: bool = False) -> Upload
     if lock:
         _lock(connection, this)
     return _upload(connection.execute(_uploads().where(this)).one())
+
+
+def get_with_job(connection: Connection, upload_id: int) -> Upload:
+    """Return an upload, locked, and its job before it: until the commit no name in that changes.
+
+    In the order in which changes of names lock them, too.
+    """
+    upload = get(connection, upload_id)
+    while True:
+        entries.lock_jobs(connection, upload.job_id)
+        locked = get(connection, upload_id, lock=True)
+        if locked.job_id == upload.job_id:
+            return locked
+        upload = locked  # it has moved to another job while we waited
 
 
 def current(connection: Connection, entry_id: int, *, lock: bool = False) -> Upload | None:
@@ -124,18 +139,12 @@ def begin(
     now: datetime,
 ) -> int:
     """Start a version that the entry shows from now on; returns its id."""
-    blob = insert(BlobRow).values(key=blob_key, size=size, created_at=now).returning(BlobRow.id)
-    blob_id = connection.execute(blob).scalar_one()
-    upload = insert(UploadRow).values(
-        entry_id=entry_id, blob_id=blob_id, base_id=base_id, account_id=account_id, current=True,
-        state=UploadState.RECEIVING.value, role_id=role_id, size=size, started_at=now,
+    return _add(
+        connection, EventKind.UPLOAD_STARTED, entry_id=entry_id, job_id=job_id,
+        account_id=account_id, state=UploadState.RECEIVING, role_id=role_id,
+        blob_id=_add_blob(connection, blob_key, size, now=now), base_id=base_id, size=size,
+        started_at=now,
     )  # fmt: skip
-    upload_id = connection.execute(upload.returning(UploadRow.id)).scalar_one()
-    feed.append(
-        connection, EventKind.UPLOAD_STARTED,
-        account_id=account_id, job_id=job_id, entry_id=entry_id, upload_id=upload_id,
-    )  # fmt: skip
-    return upload_id
 
 
 def put(
@@ -149,18 +158,12 @@ def put(
     now: datetime,
 ) -> int:
     """Start a version whose bytes are all there: it waits for its judgement; returns its id."""
-    blob = insert(BlobRow).values(key=blob_key, size=size, created_at=now).returning(BlobRow.id)
-    blob_id = connection.execute(blob).scalar_one()
-    upload = insert(UploadRow).values(
-        entry_id=entry_id, blob_id=blob_id, account_id=account_id, current=True,
-        state=UploadState.WAITING.value, size=size, started_at=now, judged_at=now,
+    return _add(
+        connection, EventKind.UPLOAD_STARTED, entry_id=entry_id, job_id=job_id,
+        account_id=account_id, state=UploadState.WAITING,
+        blob_id=_add_blob(connection, blob_key, size, now=now), size=size,
+        started_at=now, judged_at=now,
     )  # fmt: skip
-    upload_id = connection.execute(upload.returning(UploadRow.id)).scalar_one()
-    feed.append(
-        connection, EventKind.UPLOAD_STARTED,
-        account_id=account_id, job_id=job_id, entry_id=entry_id, upload_id=upload_id,
-    )  # fmt: skip
-    return upload_id
 
 
 def reopen(connection: Connection, upload_id: int, *, role_id: int) -> None:
@@ -171,16 +174,10 @@ def reopen(connection: Connection, upload_id: int, *, role_id: int) -> None:
 
 def set_aside(connection: Connection, upload: Upload, *, entry_id: int, now: datetime) -> None:
     """Let another entry show the same bytes; not as a photo, they wait for another name."""
-    values = insert(UploadRow).values(
-        entry_id=entry_id, blob_id=upload.blob_id, base_id=upload.id, account_id=upload.account_id,
-        current=True, state=UploadState.WAITING.value, size=upload.size, started_at=now,
-        judged_at=now,
-    )  # fmt: skip
-    upload_id = connection.execute(values.returning(UploadRow.id)).scalar_one()
-    feed.append(
-        connection, EventKind.UPLOAD_JUDGED,
-        account_id=upload.account_id, job_id=upload.job_id, entry_id=entry_id, upload_id=upload_id,
-        data={"state": UploadState.WAITING.value},
+    _add(
+        connection, EventKind.UPLOAD_JUDGED, entry_id=entry_id, job_id=upload.job_id,
+        account_id=upload.account_id, state=UploadState.WAITING,
+        blob_id=upload.blob_id, base_id=upload.id, size=upload.size, started_at=now, judged_at=now,
     )  # fmt: skip
 
 
@@ -269,6 +266,37 @@ def change(
     return state
 
 
+def _add_blob(connection: Connection, key: str, size: int, *, now: datetime) -> int:
+    blob = insert(BlobRow).values(key=key, size=size, created_at=now)
+    return connection.execute(blob.returning(BlobRow.id)).scalar_one()
+
+
+def _add(
+    connection: Connection,
+    kind: EventKind,
+    *,
+    entry_id: int,
+    job_id: int,
+    account_id: int | None,
+    state: UploadState,
+    **values: Any,
+) -> int:
+    """Add the version that an entry shows from now on, with its event; returns its id.
+
+    *values* are further columns.
+    """
+    upload = insert(UploadRow).values(
+        entry_id=entry_id, account_id=account_id, current=True, state=state.value, **values
+    )
+    upload_id = connection.execute(upload.returning(UploadRow.id)).scalar_one()
+    feed.append(
+        connection, kind,
+        account_id=account_id, job_id=job_id, entry_id=entry_id, upload_id=upload_id,
+        data={"state": state.value} if kind is EventKind.UPLOAD_JUDGED else None,
+    )  # fmt: skip
+    return upload_id
+
+
 def _lock(connection: Connection, this: ColumnElement[bool]) -> None:
     """Lock an upload; the caller reads it in a statement of its own.
 
@@ -298,7 +326,7 @@ def _uploads() -> Select[*tuple[Any, ...]]:
         select(
             UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.base_id,
             UploadRow.account_id, UploadRow.current, UploadRow.state, UploadRow.size, UploadRow.gap,
-            BlobRow.key,
+            UploadRow.format, BlobRow.key,
             EntryRow.job_id, EntryRow.name, EntryRow.removed_at,
         )
         .join(BlobRow, BlobRow.id == UploadRow.blob_id)
@@ -311,5 +339,5 @@ def _upload(row: Row[Any]) -> Upload:
         id=row.id, entry_id=row.entry_id, job_id=row.job_id, name=row.name, blob_id=row.blob_id,
         blob_key=row.key, base_id=row.base_id, account_id=row.account_id, current=row.current,
         removed=row.removed_at is not None, state=UploadState(row.state), size=row.size,
-        gap=row.gap,
+        format=row.format, gap=row.gap,
     )  # fmt: skip

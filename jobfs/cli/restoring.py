@@ -22,6 +22,7 @@ from jobfs.cli.archiving import ABOUT, DATABASE, HOST_KEYS, UNFINISHED, name_of
 from jobfs.cli.progress import progress
 from jobfs.config import Config
 from jobfs.domain.uploads import Change, UploadState
+from jobfs.syncing import sync
 from jobfs.tree import versions
 
 #: In the folder `restoring`: the name of the backup's own folder.
@@ -56,7 +57,7 @@ class Restoring:
                     self._restore_rows(rows)
         migrate.check(self._catalog)
         shutil.rmtree(self._draft)
-        archive.sync(self._data)
+        sync(self._data)
 
     def _is_restored(self) -> bool:
         """Whether the rows are there, and only the end of the restore was interrupted."""
@@ -81,7 +82,7 @@ class Restoring:
         for left in self._draft.iterdir():  # by an interrupted restore
             left.unlink()
         (self._draft / _FROM).write_text(self._own, encoding="utf-8")
-        archive.sync(self._data)
+        sync(self._data)
         self._backup.extract(f"{self._own}/{DATABASE}", self._draft / DATABASE)
 
     def _refuse_incomplete(self, rows: Connection) -> None:
@@ -116,7 +117,7 @@ class Restoring:
                 self.size += size
                 bar.update(size)
         for folder in {place.parent for place in places.values()}:
-            archive.sync(folder)
+            sync(folder)
 
     def _places(self) -> Iterator[tuple[str, Path]]:
         """Yield the files of the store, and where they are to lie."""
@@ -136,7 +137,7 @@ class Restoring:
             if kind == f"{self._own}/{HOST_KEYS}":
                 self._backup.extract(name, folder / key)
                 (folder / key).chmod(0o644 if key.endswith(".pub") else 0o600)
-        archive.sync(folder)
+        sync(folder)
 
     def _restore_rows(self, rows: Connection) -> None:
         with (

@@ -14,6 +14,7 @@ from pathlib import Path
 from jobfs.catalog.accounts import Account
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.names import BadAccountNameError, account_name
+from jobfs.syncing import sync
 
 log = logging.getLogger(__name__)
 
@@ -150,12 +151,3 @@ def _replace(path: Path, lines: Iterable[str], *, mode: int = 0o644) -> None:
         os.fsync(descriptor)
     draft.rename(path)
     sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,8 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobfs.login.files import sync
 from jobfs.login.keys import parse
+from jobfs.syncing import sync
 
 #: What clients ask for, oldest ones included, and how ssh-keygen is told of it.
 _KINDS = {

@@ -2,9 +2,10 @@
 
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import trio
 
@@ -87,15 +88,8 @@ class OpenFiles:
 
     async def _start_over(self, handle: Handle) -> None:
         """Give a handle an empty version; whoever writes the present one has lost the file."""
-        key = new_key()
-        descriptor = await trio.to_thread.run_sync(self._store.create, key)
-        async with self._given_back_if_refused(key, descriptor):
-            upload = await self._database.write_lazily(
-                versions.start_over, handle.shown, account_id=handle.account_id,
-                role_id=self._role_id, blob_key=key, now=datetime.now(UTC),
-            )  # fmt: skip
+        version = await self._begin(handle, handle.shown, versions.start_over)
         self.table.detach(handle.shown.id, "a newer upload has taken its place")
-        version = OpenVersion(upload, descriptor, handle.opener.process, size=0)
         version.wrote_ns = time.time_ns()  # truncation is a change of its own
         self.table.use(handle, self.table.attach(version))
 
@@ -206,36 +200,23 @@ class OpenFiles:
         It may be the same photographer, whose first connection only seems to live; or two who send
         one name at the same time. Their bytes must not be mixed.
         """
-        key = new_key()
         other.receiving = False  # whoever writes there from now on waits for the lock
         try:
             await other.calm()
             await self.quotas.require_room_for_copy(handle.account_id, other.upload)
-            descriptor = await trio.to_thread.run_sync(self._copy, key, other.upload.blob_key)
-            async with self._given_back_if_refused(key, descriptor):
-                upload = await self._database.write_lazily(
-                    versions.take_over, other.upload, account_id=handle.account_id,
-                    role_id=self._role_id, blob_key=key, size=other.size, now=datetime.now(UTC),
-                )  # fmt: skip
+            rule = partial(versions.take_over, size=other.size)
+            version = await self._begin(handle, other.upload, rule, copying=True)
         except BaseException:
             other.receiving = True
             raise
         self.table.detach(other.upload.id, "another connection sends it now")
-        version = OpenVersion(upload, descriptor, handle.opener.process, size=other.size)
         version.written = other.written.copy()
         self.table.use(handle, self.table.attach(version))
         return version
 
     async def _rewrite(self, handle: Handle, shown: Upload) -> OpenVersion:
         await self.quotas.require_room_for_copy(handle.account_id, shown)
-        key = new_key()
-        descriptor = await trio.to_thread.run_sync(self._copy, key, shown.blob_key)
-        async with self._given_back_if_refused(key, descriptor):
-            upload = await self._database.write_lazily(
-                versions.rewrite, shown, account_id=handle.account_id,
-                role_id=self._role_id, blob_key=key, now=datetime.now(UTC),
-            )  # fmt: skip
-        version = OpenVersion(upload, descriptor, handle.opener.process, size=shown.size)
+        version = await self._begin(handle, shown, versions.rewrite, copying=True)
         self.table.attach(version)
         for other in self.table:  # what this connection wrote to the sealed version goes here now
             writes_it = other.version is not None and other.version.upload.id == shown.id
@@ -256,6 +237,22 @@ class OpenFiles:
                 await trio.to_thread.run_sync(self._store.sync, key, descriptor)
 
     # -- small parts -----------------------------------------------------------------------------
+
+    async def _begin(
+        self, handle: Handle, shown: Upload, rule: Callable[..., Upload], *, copying: bool = False
+    ) -> OpenVersion:
+        """Begin a version in place of *shown* by a *rule* of `tree.versions`, empty or a copy of it."""
+        key = new_key()
+        if copying:
+            descriptor = await trio.to_thread.run_sync(self._copy, key, shown.blob_key)
+        else:
+            descriptor = await trio.to_thread.run_sync(self._store.create, key)
+        async with self._given_back_if_refused(key, descriptor):
+            upload = await self._database.write_lazily(
+                rule, shown, account_id=handle.account_id, role_id=self._role_id, blob_key=key,
+                now=datetime.now(UTC),
+            )  # fmt: skip
+        return OpenVersion(upload, descriptor, handle.opener.process, size=upload.size)
 
     async def _size(self, handle: Handle) -> int:
         live = self.table.live(handle.shown.id)

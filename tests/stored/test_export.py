@@ -9,26 +9,14 @@ import pytest
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog.engine import Catalog
 from jobfs.cli import targets
-from tests.stored.imported import ImportedJob, tree
+from tests.stored.imported import BLUE, GREEN, LONG_AGO, RED, ImportedJob, card, tree
 from tests.stored.sending import picture
 from tests.stored.studio import plain_sql
-
-RED, BLUE, GREEN = picture("red"), picture("blue"), picture("green")
-LONG_AGO = 1_000_000_000_123_456_789  # nanoseconds; 2001
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A folder with two albums."""
-    folder = tmp_path / "card"
-    for name, data in {
-        "loose.jpg": RED, "Class 1/a.jpg": BLUE, "Class 1/group/b.jpg": GREEN, "Zoë/ü.jpg": RED,
-    }.items():  # fmt: skip
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        os.utime(path, ns=(LONG_AGO, LONG_AGO + len(name)))
-    return folder
+    return card(tmp_path / "card")
 
 
 @pytest.fixture

@@ -16,11 +16,8 @@ from jobfs.catalog.engine import Catalog
 from jobfs.cli import sources
 from jobfs.domain.jobs import JobStatus
 from tests.stored import studio
-from tests.stored.imported import ImportedJob, Shown, tree
-from tests.stored.sending import pending, picture
-
-RED, BLUE, GREEN = picture("red"), picture("blue"), picture("green")
-LONG_AGO = 1_000_000_000_123_456_789  # nanoseconds; 2001
+from tests.stored.imported import BLUE, GREEN, LONG_AGO, RED, ImportedJob, Shown, card, tree
+from tests.stored.sending import pending
 
 
 @pytest.fixture
@@ -30,15 +27,8 @@ def job(catalog: Catalog, store: BlobStore, tmp_path: Path) -> ImportedJob:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A folder with two albums, as a photographer keeps them."""
-    folder = tmp_path / "card"
-    for name, data in {
-        "loose.jpg": RED, "Class 1/a.jpg": BLUE, "Class 1/group/b.jpg": GREEN, "Zoë/ü.jpg": RED,
-    }.items():  # fmt: skip
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        os.utime(path, ns=(LONG_AGO, LONG_AGO + len(name)))
+    """A folder with two albums, as a photographer keeps them, and an empty one; all of long ago."""
+    folder = card(tmp_path / "card")
     (folder / "empty").mkdir()
     for path in folder.iterdir():
         if path.is_dir():
