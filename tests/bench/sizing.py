@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.schema import TaskRow
+from tests.bench import memory
 from tests.conftest import running_postgresql
 from tests.served.clients import environment, sftp_command
 from tests.served.studio import Studio
@@ -152,47 +153,8 @@ def _tasks(connection: Connection) -> int:
 
 
 def _memory(studio: Studio) -> str:
-    """Return what every process from `jobfs up` down has, in MiB.
-
-    Its highest resident memory so far, its resident memory, and that without what it shares with others.
-    """
-    shown = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    parents = {int(line.split()[0]): int(line.split()[1]) for line in shown.splitlines()}
-    titles = {int(line.split()[0]): " ".join(line.split()[2:]) for line in shown.splitlines()}
-    ours = [pid for pid in parents if studio.up in _ancestors(pid, parents)]
-    return ", ".join(f"{_name(titles[pid])} {_peak(pid)}" for pid in ours if _peak(pid))
-
-
-def _ancestors(pid: int, parents: dict[int, int]) -> list[int]:
-    found = [pid]
-    while found[-1] in parents:
-        found.append(parents[found[-1]])
-    return found
-
-
-def _name(title: str) -> str:
-    if " -m jobfs " in title:
-        return title.removesuffix(" --supervised").rpartition(" ")[2]
-    if "python" in title:
-        return "decoder" if "spawn_main" in title else "tracker"
-    return title[:34]
-
-
-def _peak(pid: int) -> str:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text("ascii", errors="replace")
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    sizes = [_field(status, "VmHWM"), _field(status, "VmRSS"), _field(rollup, "Pss")]
-    return "/".join(f"{size / 1024:.0f}" for size in sizes)
-
-
-def _field(text: str, name: str) -> int:
-    """Return a number of KiB."""
-    return int(text.partition(f"{name}:")[2].split()[0])
+    """Return what every process holds, in MiB: the highest, now, and without what it shares."""
+    return ", ".join(str(held) for held in memory.of(studio))
 
 
 def _database_bytes(studio: Studio) -> int:
