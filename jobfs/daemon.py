@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import trio
 
@@ -19,6 +20,7 @@ from jobfs.catalog import copying, migrate, roles, studio
 from jobfs.catalog.engine import Catalog, CatalogUnavailableError, Connection
 from jobfs.config import Config
 from jobfs.database import Database
+from jobfs.domain.reports.words import Studio
 from jobfs.errors import JobfsError
 from jobfs.syncing import sync
 
@@ -170,6 +172,7 @@ def _serving(kind: str, config: Config, database: Database, bell: door.Bell) -> 
         return partial(
             mount.serve, database, bell, store, config.jobfs.mountpoint,
             refuse_incomplete=config.jobfs.refuse_incomplete,
+            studio=Studio(config.studio.contact, ZoneInfo(config.studio.timezone)),
         )  # fmt: skip
     if kind == "login":
         from jobfs.login import role as login  # noqa: PLC0415

@@ -77,6 +77,7 @@ class Account:
     all_jobs: bool
     enabled: bool
     quota: int | None
+    status_files: bool
     created_at: datetime
     keys: tuple[Key, ...]
 
@@ -88,12 +89,13 @@ def add(
     password_hash: str | None = None,
     all_jobs: bool = False,
     quota: int | None = None,
+    status_files: bool = True,
     now: datetime,
 ) -> int:
     """Make an account and return its id; raises BadAccountNameError and AccountExistsError."""
     account = insert(AccountRow).values(
         name=account_name(name), password_hash=password_hash, all_jobs=all_jobs, quota=quota,
-        created_at=now,
+        status_files=status_files, created_at=now,
     )  # fmt: skip
     if connection.execute(_accounts().where(AccountRow.name == name)).first() is not None:
         raise AccountExistsError(name)
@@ -138,6 +140,11 @@ def set_quota(connection: Connection, account_id: int, quota: int | None) -> Non
     _change(connection, account_id, quota=quota)
 
 
+def set_status_files(connection: Connection, account_id: int, *, shown: bool) -> None:
+    """Show an account the files that jobfs writes, or no longer."""
+    _change(connection, account_id, status_files=shown)
+
+
 def remove(connection: Connection, account_id: int, *, now: datetime) -> None:
     """End an account. Its row stays for the uploads it made; its name is free for another."""
     connection.execute(delete(AccountKeyRow).where(AccountKeyRow.account_id == account_id))
@@ -175,7 +182,7 @@ def _key(account_id: int, fingerprint: str) -> tuple[Any, Any]:
 def _accounts() -> Select[*tuple[Any, ...]]:
     return select(
         AccountRow.id, AccountRow.name, AccountRow.password_hash, AccountRow.all_jobs,
-        AccountRow.enabled, AccountRow.quota, AccountRow.created_at,
+        AccountRow.enabled, AccountRow.quota, AccountRow.status_files, AccountRow.created_at,
     ).where(AccountRow.removed_at.is_(None))  # fmt: skip
 
 
@@ -186,7 +193,8 @@ def _change(connection: Connection, account_id: int, **values: Any) -> None:
 def _account(row: Row[Any], keys: Iterable[Row[Any]]) -> Account:
     return Account(
         id=row.id, name=row.name, password_hash=row.password_hash, all_jobs=row.all_jobs,
-        enabled=row.enabled, quota=row.quota, created_at=row.created_at,
+        enabled=row.enabled, quota=row.quota, status_files=row.status_files,
+        created_at=row.created_at,
         keys=tuple(map(_key_on_record, keys)),
     )  # fmt: skip
 

@@ -44,6 +44,10 @@ class SystemNameError(JobfsError):
     "--quota", callback=as_size, metavar="SIZE",
     help="How much it may have in its jobs, like 500MB or 1.5TB; else as much as there is room.",
 )  # fmt: skip
+@click.option(
+    "--no-status-files", is_flag=True,
+    help="Do not show it the files in which jobfs tells what has arrived.",
+)  # fmt: skip
 @click.pass_obj
 def add(
     studio: Studio,
@@ -53,6 +57,7 @@ def add(
     key_files: tuple[TextIO, ...],
     all_jobs: bool,
     quota: int | None,
+    no_status_files: bool,
 ) -> None:
     """Add an account.
 
@@ -66,8 +71,9 @@ def add(
     password_hash = None if password is None else passwords.hash_password(password)
     with studio.writing() as connection:
         account_id = accounts.add(
-            connection, name, password_hash=password_hash, all_jobs=all_jobs, quota=quota, now=now
-        )
+            connection, name, password_hash=password_hash, all_jobs=all_jobs, quota=quota,
+            status_files=not no_status_files, now=now,
+        )  # fmt: skip
         for key in public_keys:
             accounts.add_key(connection, account_id, key, now=now)
         position = feed.last_of_transaction(connection)
@@ -165,6 +171,24 @@ def disable(studio: Studio, name: str) -> None:
     click.echo(f"disabled {name}")
 
 
+@click.command("status-files")
+@click.argument("name")
+@click.argument("switch", type=click.Choice(["on", "off"]))
+@click.pass_obj
+def status_files(studio: Studio, name: str, switch: str) -> None:
+    """Show an account the files in which jobfs tells what has arrived, or not.
+
+    They are _STATUS.txt, _PROBLEMS.csv and _RECEIPT.sha256 in its jobs, and _NO_JOBS.txt and
+    _CLOSED_JOBS.txt beside them. What is on, or off, is so at the next look.
+    """
+
+    def change(connection: Connection, account: Account) -> None:
+        accounts.set_status_files(connection, account.id, shown=switch == "on")
+
+    _change(studio, name, change)
+    click.echo(f"turned the status files of {name} {switch}")
+
+
 @click.command()
 @click.argument("name")
 @click.pass_obj
@@ -216,5 +240,6 @@ def _facts(account: Account) -> Facts:
     return {
         "id": account.id, "name": account.name, "uid": uid_of(account.id),
         "enabled": account.enabled, "password": account.password_hash is not None,
-        "all_jobs": account.all_jobs, "created_at": account.created_at,
+        "all_jobs": account.all_jobs, "status_files": account.status_files,
+        "created_at": account.created_at,
     }  # fmt: skip

@@ -12,7 +12,8 @@ significant bit first:
 kind     what the row is (Kind)
 account  id of the account whose view this is; every view has inodes of its own, because the
          kernel allows a directory one place only and shows one owner per inode
-row      id of the account or entry; ids are never reused; in `.jobfs`, a number of its own
+row      id of the account or entry; ids are never reused; in `.jobfs`, a number of its own; of a file
+         that jobfs writes, as `jobfs.domain.reports.files` says
 
 The top bit is 0, because some programs read inode numbers as signed. The mount's root is 1, as
 FUSE wants it, which is kind ROOT, account 0, row 1.
@@ -40,6 +41,10 @@ class Kind(enum.IntEnum):
     ACCOUNT = 1  # an account's root, which is its chroot
     ENTRY = 2  # a job's directory, or a file or directory in it
     ADMIN = 3  # the directory `.jobfs` or something in it; account 0, rows as `tree.admin` says
+    REPORT = 4  # a file that jobfs writes; rows as `domain.reports.files` says
+    SWALLOWED = (
+        5  # what a client sends under a name of jobfs's own; rows are one mount's, while it runs
+    )
 
 
 class Inode(NamedTuple):
@@ -92,6 +97,6 @@ def unpack(number: int) -> Inode:
     """Take an inode number apart. Raises StaleInodeError for a number that is no address."""
     kind = number >> _KIND_SHIFT
     is_root_kind = kind == Kind.ROOT
-    if not Kind.ROOT <= kind <= Kind.ADMIN or (is_root_kind and number != ROOT_INODE):
+    if not Kind.ROOT <= kind <= Kind.SWALLOWED or (is_root_kind and number != ROOT_INODE):
         raise StaleInodeError(number)
     return Inode(Kind(kind), (number >> _ROW_BITS) & MAX_ACCOUNT, number & MAX_ROW)

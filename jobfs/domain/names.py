@@ -167,6 +167,20 @@ def entry_key(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def stem_key(name: str) -> str:
+    """Return what the files of one picture share, `x.jpg`, `X.CR2` and `x.xmp`: the name less its ending.
+
+    Without regard to case: cameras write X.JPG, converters X.xmp beside it.
+    """
+    key = folded(name)
+    return key.rpartition(".")[0] or key
+
+
+def folded(name: str) -> str:
+    """Return the name without regard to case and to Unicode's spellings."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 def beside(name: str, number: int) -> str:
     """Return the *number*th choice for what is restored while *name* is taken.
 
@@ -223,8 +237,14 @@ def is_sent_for_ingest(name: str) -> bool:
 
 
 def is_reserved(name: str) -> bool:
-    """Tell whether, in a job's own directory, this name belongs to jobfs's status files."""
-    return name.startswith(_RESERVED_BEGINNINGS)
+    """Tell whether, in a job's own directory, this name belongs to jobfs's status files.
+
+    So does the temporary name by which a client sends a file of such a name.
+    """
+    if not any(beginning in name for beginning in _RESERVED_BEGINNINGS):
+        return False  # nearly every name, and there are many
+    meant = final_name(name) or name
+    return name.startswith(_RESERVED_BEGINNINGS) or meant.startswith(_RESERVED_BEGINNINGS)
 
 
 def job_name(text: str) -> str:
@@ -264,7 +284,7 @@ def _bytes_of(name: str) -> int:
 
 def job_key(name: str) -> str:
     """Return what no two jobs may share: the name without regard to case."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return folded(name)
 
 
 def account_name(text: str) -> str:

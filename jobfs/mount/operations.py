@@ -1,7 +1,8 @@
 """The kernel's requests: each is translated, answered by the tree, and translated back.
 
 A handler decides nothing. What a directory holds and permits is decided in `tree/`; what stands
-behind a file handle, in `files.py`, and for `.jobfs` in `admin.py`.
+behind a file handle, in `files.py`, for `.jobfs` in `admin.py`, and for the files that jobfs writes in
+`reports.py`.
 """
 
 import os
@@ -29,12 +30,20 @@ from pyfuse3 import (
 
 from jobfs.blobs.store import BlobStore
 from jobfs.database import Database
+from jobfs.domain.names import BadNameError, NameTooLongError
 from jobfs.mount.admin import AdminFiles
 from jobfs.mount.closing import Closing
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.handles import Opener
 from jobfs.mount.quotas import within
-from jobfs.mount.replies import attributes, file_system, replies_errno
+from jobfs.mount.replies import (
+    attributes,
+    file_system,
+    named_report,
+    opened_report,
+    replies_errno,
+)
+from jobfs.mount.reports import ReportFiles
 from jobfs.tree import attributes as xattrs
 from jobfs.tree import changes, views
 from jobfs.tree.changes import Place
@@ -45,6 +54,8 @@ from jobfs.tree.views import Node
 _PAGE = 64
 #: Cookies of "." and "..": a listing that goes on behind them starts with the first entry.
 _DOT, _DOT_DOT = 1, 2
+#: The kernel does not say who lists.
+_NOBODY = 0
 #: What chown(2) passes for "leave it".
 _UNCHANGED = 2**32 - 1
 
@@ -57,11 +68,14 @@ class JobOperations(pyfuse3.Operations):
     # It would acknowledge bytes that die with this process.
     enable_writeback_cache = False
 
-    def __init__(self, database: Database, store: BlobStore, files: OpenFiles) -> None:
+    def __init__(
+        self, database: Database, store: BlobStore, files: OpenFiles, reports: ReportFiles
+    ) -> None:
         super().__init__()
         self._database = database
         self._store = store
         self._files = files
+        self._reports = reports
         self._admin = AdminFiles()
         self._directories: dict[int, int] = {}  # inode numbers by directory handle
         self._numbers = count(1)
@@ -73,12 +87,19 @@ class JobOperations(pyfuse3.Operations):
         self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
         """Find a name in a directory."""
-        return self._reply(await self._database.read(views.child, parent_inode, name))
+        place = Place(parent_inode, name)
+        try:
+            if await self._reports.keeps(place):
+                return await self._named(await self._reports.find(place), ctx.pid)
+            return await self._named(await self._database.read(views.child, *place), ctx.pid)
+        except (BadNameError, NameTooLongError) as refusal:
+            await self._reports.note_refusal(place, refusal)
+            raise
 
     @replies_errno
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
         """Return what is known of an inode."""
-        return self._reply(await self._node(inode))
+        return await self._attributes(inode, ctx.pid)
 
     @replies_errno
     async def mkdir(
@@ -94,7 +115,11 @@ class JobOperations(pyfuse3.Operations):
 
     @replies_errno
     async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
-        """Remove a file."""
+        """Remove a file; what jobfs writes stays, and the answer is the same."""
+        place = Place(parent_inode, name)
+        if await self._reports.keeps(place):
+            self._reports.unlink(place)
+            return
         await self._database.write(changes.unlink, parent_inode, name, now=_now())
 
     @replies_errno
@@ -110,11 +135,14 @@ class JobOperations(pyfuse3.Operations):
         """Move an entry, over what stands there unless RENAME_NOREPLACE forbids it."""
         if flags & ~pyfuse3.RENAME_NOREPLACE:
             raise IntoItselfError("two entries cannot change places")
+        old, new = Place(parent_inode_old, name_old), Place(parent_inode_new, name_new)
+        replace = not flags & pyfuse3.RENAME_NOREPLACE
+        if await self._reports.keeps(old) or await self._reports.keeps(new):
+            await self._reports.rename(old, new, replace=replace, now=_now())
+            return
         await self._database.write(
-            changes.rename, self._store,
-            Place(parent_inode_old, name_old), Place(parent_inode_new, name_new),
-            replace=not flags & pyfuse3.RENAME_NOREPLACE, now=_now(),
-        )  # fmt: skip
+            changes.rename, self._store, old, new, replace=replace, now=_now()
+        )
 
     @replies_errno
     async def mknod(
@@ -149,13 +177,19 @@ class JobOperations(pyfuse3.Operations):
         ctx: RequestContext,
     ) -> EntryAttributes:
         """Set size and times. Modes are taken and forgotten; owners may only stay who they are."""
-        node = await self._node(inode)
+        node = await self._node(inode, ctx.pid)
         if fields.update_uid or fields.update_gid:
             _require_same_owner(node, attr, fields)
+        if self._reports.holds(inode):
+            self._reports.set_attributes(
+                inode, size=attr.st_size if fields.update_size else None,
+                mtime_ns=attr.st_mtime_ns if fields.update_mtime else None,
+            )  # fmt: skip
+            return await self._attributes(inode, ctx.pid)
         if fields.update_size:
             await self._truncate(inode, attr.st_size, fh, _opener(ctx))
         await self._set_times(node, attr, fields)
-        return self._reply(await self._node(inode))
+        return await self._attributes(inode, ctx.pid)
 
     @replies_errno
     async def getxattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> bytes:
@@ -217,7 +251,7 @@ class JobOperations(pyfuse3.Operations):
         ):
             for node, cookie in page:
                 name = node.name.encode()
-                reply = self._reply(node)
+                reply = await self._named(node, _NOBODY)
                 if not pyfuse3.readdir_reply(token, name, reply, cookie + _DOT_DOT):
                     return
                 after = cookie
@@ -243,6 +277,10 @@ class JobOperations(pyfuse3.Operations):
         ctx: RequestContext,
     ) -> tuple[FileInfo, EntryAttributes]:
         """Make a file and open it; somebody else may have made it since the kernel looked."""
+        place = Place(parent_inode, name)
+        if await self._reports.keeps(place):
+            report, node = self._reports.create(place, flags, _opener(ctx))
+            return _file_info(report.number), attributes(node)
         try:
             handle, node = await self._files.create(parent_inode, name, flags, _opener(ctx))
         except NameTakenError:
@@ -250,13 +288,17 @@ class JobOperations(pyfuse3.Operations):
                 raise
             node = await self._database.read(views.child, parent_inode, name)
             handle = await self._files.open(node.inode, flags, _opener(ctx))
-            node = await self._node(node.inode)
+            node = await self._node(node.inode, ctx.pid)
         return _file_info(handle.number), self._reply(node)
 
     @replies_errno
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
         """Open a file."""
-        files = self._admin if self._admin.holds(inode) else self._files
+        files: OpenFiles | AdminFiles | ReportFiles = self._files
+        if self._admin.holds(inode):
+            files = self._admin
+        elif self._reports.holds(inode):
+            files = self._reports
         return _file_info((await files.open(inode, flags, _opener(ctx))).number)
 
     @replies_errno
@@ -286,17 +328,33 @@ class JobOperations(pyfuse3.Operations):
 
     # -- small parts -----------------------------------------------------------------------------
 
-    def _of(self, fh: int) -> OpenFiles | AdminFiles:
+    def _of(self, fh: int) -> OpenFiles | AdminFiles | ReportFiles:
         """Return what stands behind a handle."""
+        if fh in self._reports:
+            return self._reports
         return self._admin if fh in self._admin else self._files
 
-    def _closing_of(self, fh: int) -> Closing | AdminFiles:
-        return self._admin if fh in self._admin else self._files.closing
+    def _closing_of(self, fh: int) -> Closing | AdminFiles | ReportFiles:
+        files = self._of(fh)
+        return files.closing if isinstance(files, OpenFiles) else files
 
-    async def _node(self, inode: int) -> Node:
+    async def _node(self, inode: int, asker: int) -> Node:
         """Return an inode's node; of one that somebody has open, even if it is hidden or gone."""
+        if self._reports.holds(inode):
+            return await self._reports.node(inode, asker)
         query = views.open_node if self._files.table.is_open(inode) else views.node
         return await self._database.read(query, inode)
+
+    async def _named(self, node: Node, asker: int) -> EntryAttributes:
+        """Return the answer to a name, looked up or listed."""
+        if self._reports.holds(node.inode):
+            return named_report(await self._reports.dressed(node, asker))
+        return self._reply(node)
+
+    async def _attributes(self, inode: int, asker: int) -> EntryAttributes:
+        """Return the answer to a number."""
+        node = await self._node(inode, asker)
+        return opened_report(node) if self._reports.holds(inode) else self._reply(node)
 
     def _reply(self, node: Node) -> EntryAttributes:
         """Return attributes with the size and time of what is being written at this moment."""

@@ -3,7 +3,9 @@
 import errno
 import functools
 import logging
+import stat
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 import pyfuse3
@@ -80,6 +82,26 @@ def attributes(node: Node) -> pyfuse3.EntryAttributes:
     reply.st_ctime_ns = node.ctime_ns
     reply.st_atime_ns = node.atime_ns
     return reply
+
+
+#: Seconds for which the kernel may remember the attributes of a file that jobfs writes: long enough for
+#: the rest of one system call, on however busy a machine, and over before anybody's next look.
+_ONE_CALL = 0.05
+
+
+def named_report(node: Node) -> pyfuse3.EntryAttributes:
+    """Return a file that jobfs writes as the answer to a name, which is what a client sees of it: 0444.
+
+    See `jobfs/decisions/0010-read-only-and-overwritten.md`.
+    """
+    reply = attributes(node)
+    reply.attr_timeout = _ONE_CALL
+    return reply
+
+
+def opened_report(node: Node) -> pyfuse3.EntryAttributes:
+    """Return the same as the answer to its number: the kernel asks again before it refuses to open it."""
+    return attributes(replace(node, mode=node.mode | stat.S_IWUSR))
 
 
 def file_system(*, total: int, free: int, files: int, free_files: int) -> pyfuse3.StatvfsData:

@@ -16,11 +16,13 @@ from jobfs.catalog import feed, roles
 from jobfs.catalog.engine import CatalogUnavailableError
 from jobfs.database import Bell, Database
 from jobfs.domain.events import EventKind
+from jobfs.domain.reports.words import Studio
 from jobfs.errors import JobfsError
 from jobfs.mount import mountpoint as places
 from jobfs.mount.closing import Closing
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.operations import JobOperations
+from jobfs.mount.reports import ReportFiles
 from jobfs.mount.sweeping import Sweeper
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ async def serve(
     role_id: int,
     *,
     refuse_incomplete: bool,
+    studio: Studio,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Mount, and serve until cancelled; then unmount and settle what is still open."""
@@ -66,7 +69,8 @@ async def serve(
         await sweeper.sweep()
         position = await database.read(feed.end)
         await trio.to_thread.run_sync(places.prepare, mountpoint)
-        pyfuse3.init(JobOperations(database, store, files), str(mountpoint), set(_OPTIONS))
+        operations = JobOperations(database, store, files, ReportFiles(database, studio))
+        pyfuse3.init(operations, str(mountpoint), set(_OPTIONS))
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_follow, database, bell, files, role_id, position)

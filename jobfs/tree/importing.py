@@ -13,6 +13,7 @@ from jobfs.catalog.engine import Connection
 from jobfs.catalog.entries import Entry
 from jobfs.catalog.uploads import Upload
 from jobfs.domain import names
+from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import SEALED, UploadState
 from jobfs.tree import versions
 from jobfs.tree.changes import Moment
@@ -126,7 +127,7 @@ def receive(
         connection, entry_id=entry_id, job_id=directory.job_id, account_id=account_id,
         blob_key=arrived.key, size=arrived.size, now=now.at,
     )  # fmt: skip
-    versions.judge_again(connection, store, entry_id, now=now.at)
+    versions.judge_again(connection, store, entry_id, now=now.at, priority=Priority.IMPORT)
     entries.set_times(
         connection, entry_id, mtime_ns=arrived.mtime_ns, atime_ns=arrived.atime_ns,
         account_id=account_id, now_ns=now.ns,

@@ -12,6 +12,8 @@ from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes, names
 from jobfs.domain.inodes import Kind
 from jobfs.domain.judgement import LOOK_AT_THE_CARD, QUIET, Evidence, Verdict, judge
+from jobfs.domain.metadata import sidecars
+from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change, UploadState
 from jobfs.tree import content
 from jobfs.tree.refusals import (
@@ -168,14 +170,33 @@ def _is_known_short(connection: Connection, upload: Upload, evidence: Evidence) 
     return is_all_there_was and uploads.was_incomplete(connection, upload, evidence.sha256)
 
 
-def judge_again(connection: Connection, store: BlobStore, entry_id: int, *, now: datetime) -> None:
+def judge_again(
+    connection: Connection,
+    store: BlobStore,
+    entry_id: int,
+    *,
+    now: datetime,
+    priority: Priority = Priority.UPLOAD,
+) -> None:
     """Judge a waiting upload after its client has named it or set its time: it is finished.
 
+    What was no image under another name may be a sidecar by now.
     Reads some of the blob while the transaction is open: a few milliseconds at the most.
     """
     upload = uploads.current(connection, entry_id, lock=True)
     if upload is not None and upload.state is UploadState.WAITING:
-        _judge_finished(connection, store, upload, now=now)
+        _judge_finished(connection, store, upload, now=now, priority=priority)
+    elif upload is not None and _has_become_a_sidecar(upload):
+        uploads.change(
+            connection, upload, Change.RETRIED, now=now, format=sidecars.FORMAT, reason=None,
+            advice=None,
+        )  # fmt: skip
+        tasks.enqueue(connection, upload.id, now=now, priority=priority)
+
+
+def _has_become_a_sidecar(upload: Upload) -> bool:
+    was_no_image = upload.state is UploadState.UNSUPPORTED and upload.format is None
+    return was_no_image and sidecars.is_xmp(upload.name)
 
 
 def judge_quiet(
@@ -192,11 +213,17 @@ def judge_quiet(
 
 
 def _judge_finished(
-    connection: Connection, store: BlobStore, upload: Upload, *, now: datetime
+    connection: Connection,
+    store: BlobStore,
+    upload: Upload,
+    *,
+    now: datetime,
+    priority: Priority = Priority.UPLOAD,
 ) -> None:
     with store.reading(upload.blob_key) as descriptor:
         evidence = content.evidence(descriptor, gap=upload.gap, finished=True)
-    _apply(connection, upload, evidence, judge(upload.name, evidence), now=now)
+    verdict = judge(upload.name, evidence)
+    _apply(connection, upload, evidence, verdict, now=now, priority=priority)
 
 
 def unnamed_latecomers(connection: Connection, job_id: int | None) -> list[int]:
@@ -298,7 +325,13 @@ def _begin(
 
 
 def _apply(
-    connection: Connection, upload: Upload, evidence: Evidence, verdict: Verdict, *, now: datetime
+    connection: Connection,
+    upload: Upload,
+    evidence: Evidence,
+    verdict: Verdict,
+    *,
+    now: datetime,
+    priority: Priority = Priority.UPLOAD,
 ) -> None:
     size = evidence.size
     if verdict.change is Change.CUT_OFF and upload.base_id is not None:
@@ -313,9 +346,10 @@ def _apply(
         uploads.note_sha256(connection, upload, evidence.sha256)
     if state is UploadState.RECEIVED:
         is_open = upload.state is UploadState.RECEIVING
-        tasks.enqueue(connection, upload.id, not_before=now + SECOND_CLOSE if is_open else now)
+        delay = SECOND_CLOSE if is_open else timedelta(0)
+        tasks.enqueue(connection, upload.id, now=now, delay=delay, priority=priority)
     elif verdict.quiet:
-        tasks.enqueue(connection, upload.id, not_before=now + QUIET)
+        tasks.enqueue(connection, upload.id, now=now, delay=QUIET, priority=priority)
     else:
         tasks.withdraw(connection, upload.id)
 

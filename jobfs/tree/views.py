@@ -20,7 +20,7 @@ from jobfs.domain import inodes
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.inodes import Inode, Kind
 from jobfs.domain.names import entry_name
-from jobfs.tree import admin, latecomers
+from jobfs.tree import admin, latecomers, reports
 from jobfs.tree.refusals import DirectoryError, NoDirectoryError, NoSuchEntryError
 
 #: The root's own names are walked through, never listed by accounts.
@@ -28,7 +28,8 @@ _ROOT_MODE = stat.S_IFDIR | 0o711
 #: sshd takes a chroot that is root's and that nobody else may write to; others keep out.
 _ACCOUNT_MODE = stat.S_IFDIR | 0o750
 _DIRECTORY_MODE = stat.S_IFDIR | 0o755
-_FILE_MODE = stat.S_IFREG | 0o644
+FILE_MODE = stat.S_IFREG | 0o644
+_REPORT_MODE = stat.S_IFREG | 0o444
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,9 @@ def node(connection: Connection, number: int) -> Node:
         return _account_node(_account(connection, inode.account))
     if inode.kind is Kind.ADMIN:
         return _admin_node(admin.place(inode.row))
+    if inode.kind is Kind.REPORT:
+        reports.require(connection, inode)
+        return report_node(number)
     try:
         entry = visible_entry(connection, inode)
     except NoSuchEntryError:
@@ -109,6 +113,8 @@ def child(connection: Connection, parent: int, raw_name: bytes) -> Node:
         entry = entries.job_directory(connection, inode.account, name)
     else:
         entry = entries.child(connection, inode.account, inode.row, name)
+    if entry is None and (report := _report(connection, inode, name)) is not None:
+        return report_node(report)
     if entry is None:
         entry = latecomers.child(connection, inode, name)
     return entry_node(entry, inode.account)
@@ -128,7 +134,8 @@ def children(connection: Connection, directory: int, *, after: int, limit: int) 
     else:
         require_directory(visible_entry(connection, inode))
         found = entries.children(connection, inode.account, inode.row, after=after, limit=limit)
-    return [Listed(entry_node(entry, inode.account), entry.id) for entry in found]
+    listed = [Listed(entry_node(entry, inode.account), entry.id) for entry in found]
+    return listed or _reports_listed(connection, inode, after)
 
 
 def parent(connection: Connection, directory: int) -> Node:
@@ -174,7 +181,7 @@ def entry_node(entry: entries.Entry, account_id: int) -> Node:
     return Node(
         inode=inodes.pack(Kind.ENTRY, account_id, entry.id),
         name=entry.name if entry.parent_id is not None else entry.job_name,
-        mode=_DIRECTORY_MODE if entry.directory else _FILE_MODE,
+        mode=_DIRECTORY_MODE if entry.directory else FILE_MODE,
         uid=uid,
         gid=uid,
         size=entry.size,
@@ -184,6 +191,40 @@ def entry_node(entry: entries.Entry, account_id: int) -> Node:
         atime_ns=entry.atime_ns,
         upload_id=entry.upload_id,
     )
+
+
+def _reports_listed(connection: Connection, inode: Inode, after: int) -> list[Listed]:
+    """Return the files that jobfs writes in a directory, behind its last entry, but for those listed."""
+    first = inodes.MAX_ROW + 1
+    numbers = _reports(connection, inode)
+    listed = [Listed(report_node(number), first + place) for place, number in enumerate(numbers)]
+    return [one for one in listed if one.cookie > after]
+
+
+def _reports(connection: Connection, directory: Inode) -> list[int]:
+    if directory.kind is Kind.ACCOUNT:
+        return reports.at_root(connection, directory.account)
+    above = visible_entry(connection, directory)
+    if above.parent_id is not None:
+        return []
+    return reports.in_job(connection, directory.account, above.job_id)
+
+
+def _report(connection: Connection, directory: Inode, name: str) -> int | None:
+    """Return the number of the file that jobfs writes under a name in a directory, if it does."""
+    if reports.named(name, at_root=directory.kind is Kind.ACCOUNT) is None:
+        return None  # nearly always: every look for a new name comes here
+    numbers = _reports(connection, directory)
+    return next((number for number in numbers if reports.name(number) == name), None)
+
+
+def report_node(number: int) -> Node:
+    """Return a file that jobfs writes; whoever serves it knows its size and time."""
+    uid = uid_of(inodes.unpack(number).account)
+    return Node(
+        inode=number, name=reports.name(number), mode=_REPORT_MODE, uid=uid, gid=uid,
+        mtime_ns=0, ctime_ns=0, atime_ns=0,
+    )  # fmt: skip
 
 
 def _admin_listed(after: int) -> list[Listed]:

@@ -34,7 +34,7 @@ on_both_databases = pytest.mark.parametrize("studio", ["sqlite", "postgresql"], 
 
 CHECKOUT = Path(__file__).parents[2]
 #: Seconds for what takes milliseconds, on however busy a machine.
-PATIENCE = 60
+PATIENCE = 180
 
 Line = dict[str, Any]
 

@@ -6,6 +6,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from jobfs.domain.reports.files import Report
+
+#: The names of the files that jobfs writes; most tests are about those that clients send.
+STATUS_FILES = frozenset(report.file_name for report in Report)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
@@ -50,8 +54,8 @@ def get(path: str) -> bytes:
 
 
 def names(folder: os.PathLike[str] | str) -> list[str]:
-    """Return the names in a directory, in order."""
-    return sorted(path.name for path in Path(folder).iterdir())
+    """Return the names in a directory, in order, but for those of the files that jobfs writes."""
+    return sorted({path.name for path in Path(folder).iterdir()} - STATUS_FILES)
 
 
 def read_all(descriptor: int) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobfs.domain.jobs import Right
 from tests.mounted.actor import Actor
 from tests.mounted.studio import Account, Job, Studio, errno_of, on_both_databases, replace_file
 from tests.pure.pictures import noise, saved
@@ -304,12 +305,14 @@ def test_a_hole_is_not_forgotten_when_a_temporary_name_is_changed(
     assert studio.states(path) == ["received"]
 
 
-def test_a_name_refused_leaves_no_blob_behind(
-    studio: Studio, job: Job, photographer: Actor
+def test_a_file_refused_or_swallowed_leaves_no_blob_behind(
+    studio: Studio, job: Job, anna: Account, photographer: Actor
 ) -> None:
+    to_read = studio.add_job(anna, right=Right.READ)
     before = sorted((studio.data / "blobs").glob("*/*"))
 
-    refused = errno_of(photographer.do, "put", str(job.path / "_STATUS.txt"), b"x")
+    refused = errno_of(photographer.do, "put", str(to_read.path / "a.jpg"), b"x")
+    photographer.do("put", str(job.path / "_STATUS.txt"), b"x")
 
     assert refused == errno.EACCES
     assert sorted((studio.data / "blobs").glob("*/*")) == before
