@@ -1,4 +1,4 @@
-"""What every folder of tests may ask for: real databases, a real store."""
+"""What every folder of tests may ask for: real databases, a real store. And how tests are run."""
 
 import os
 import shutil
@@ -10,13 +10,39 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
+from hypothesis import settings
+from sqlalchemy import make_url
 
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import migrate
 from jobfs.catalog.engine import Catalog
+from tests.served.matrix.recorder import Recorder
+from tests.spreading import Spreading
 
 _numbers = count(1)
+
+# No claim of a property is about time, and the machine may be busy with other tests.
+settings.register_profile("without time limits", deadline=None)
+settings.load_profile("without time limits")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record the matrix of clients; here, since a process that has others do it collects no tests."""
+    config.pluginmanager.register(Recorder())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes `-n auto` means: tests wait for disks and for each other a lot."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Spreading:
+    """Deal the tests out to processes."""
+    return Spreading(config, log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +51,22 @@ class PostgreSQL:
 
     folder: Path
 
-    def new_database(self) -> str:
-        """Make an empty database and return its URL."""
+    def new_database(self, *, template: str = "template1") -> str:
+        """Make a database, empty unless a *template* is named, and return its URL."""
         name = f"jobfs_{os.getpid()}_{next(_numbers)}"
-        self.psql("postgres", f"CREATE DATABASE {name}")
+        # Copying files is faster than the way of today's servers, which writes them to the WAL.
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return f"postgresql+psycopg://postgres@/{name}?host={self.folder}&port=5432"
+
+    def drop(self, url: str) -> None:
+        """Take a database away, whoever is connected to it."""
+        self._execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+    def _execute(self, statement: str) -> None:
+        """Run a statement that is not part of a transaction."""
+        address = f"host={self.folder} user=postgres dbname=postgres"
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(statement)
 
     def psql(self, database: str, statement: str) -> str:
         """Run a statement with the real client, as a studio's own scripts would."""
@@ -70,8 +107,10 @@ def running_postgresql() -> Iterator[PostgreSQL]:
         )  # fmt: skip
 
     run("initdb", "-A", "trust", "-U", "postgres", "--no-sync")
-    # Nothing of it outlives the run, so it need not wait for the disk.
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+    # Nothing of it outlives the run, so it need neither wait for the disk nor tidy up.
+    options = (
+        f"-k {folder} -c listen_addresses='' -c fsync=off -c autovacuum=off -c max_wal_size=128MB"
+    )
     run("pg_ctl", "-w", "-l", str(log), "-o", options, "start")
     try:
         yield PostgreSQL(folder)
@@ -81,20 +120,62 @@ def running_postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind: with today's schema for a test that has a catalog, else empty."""
+    with_schema = "catalog" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/jobfs.sqlite3"
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.new_database()
+        file = tmp_path / "jobfs.sqlite3"
+        if with_schema:
+            shutil.copy(request.getfixturevalue("migrated_file"), file)
+        yield f"sqlite:///{file}"
+    else:
+        kind = "migrated_postgresql" if with_schema else "new_postgresql"
+        yield request.getfixturevalue(kind)
 
 
 @pytest.fixture
 def catalog(database_url: str) -> Iterator[Catalog]:
     """A catalog with today's schema and nothing in it."""
     catalog = Catalog(database_url)
-    migrate.upgrade(catalog)
     yield catalog
+    catalog.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with today's schema, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "jobfs.sqlite3"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgresql: PostgreSQL) -> str:
+    """The name of a PostgreSQL database with today's schema, to be copied."""
+    url = postgresql.new_database()
+    _migrate(url)
+    return str(make_url(url).database)
+
+
+@pytest.fixture
+def new_postgresql(postgresql: PostgreSQL) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    url = postgresql.new_database()
+    yield url
+    postgresql.drop(url)
+
+
+@pytest.fixture
+def migrated_postgresql(postgresql: PostgreSQL, migrated_template: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database with today's schema and nothing in it."""
+    url = postgresql.new_database(template=migrated_template)
+    yield url
+    postgresql.drop(url)
+
+
+def _migrate(url: str) -> None:
+    catalog = Catalog(url)
+    migrate.upgrade(catalog)
     catalog.dispose()
 
 

@@ -1,12 +1,13 @@
 """A login role with accounts and real clients, over a plain tree in the place of the mount."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -194,7 +195,14 @@ def login_studio(catalog: Catalog, host_keys: Path) -> Iterator[LoginStudio]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens at.
+
+    It is none of those that the system gives to whoever asks for any, so that no client of a test
+    that runs at the same time gets it before the server has it, or while the server is restarted.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    while True:
+        port = 10_000 + secrets.randbelow(lowest - 10_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

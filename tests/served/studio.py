@@ -22,7 +22,7 @@ import trio
 from sqlalchemy import Select, func, select
 
 from jobfs import mounts, processes
-from jobfs.catalog import jobs, photos, roles
+from jobfs.catalog import jobs, photo_listing, roles
 from jobfs.catalog.engine import Catalog, Connection
 from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.config import load
@@ -34,11 +34,12 @@ from jobfs.login.files import EXTRAUSERS
 from jobfs.login.namespace import NSSWITCH
 from jobfs.mount import mountpoint as places
 from tests.mounted.studio import Log
+from tests.mounted.syscalls import STATUS_FILES
 from tests.served.login_studio import free_port
 
 _CHECKOUT = Path(__file__).parents[2]
 #: Seconds for what takes a few of them at most, on however busy a machine.
-PATIENCE = 60
+PATIENCE = 180
 #: Of the account `anna`.
 PASSWORD = "grün & 12"
 
@@ -267,11 +268,12 @@ class Studio:
         return public[0], paramiko.Ed25519Key(data=base64.b64decode(public[1]))
 
     def seen_as_root(self, name: str, job: str) -> dict[str, tuple[int, int, int]]:
-        """Return inode number, size and mtime of everything in an account's view of a job."""
+        """Return inode number, size and mtime of everything that was sent to a job, as an account sees it."""
         top = self.mountpoint / name / job
         return {
             str(path.relative_to(top)): (status.st_ino, status.st_size, status.st_mtime_ns)
             for path in [top, *top.rglob("*")]
+            if path.name not in STATUS_FILES
             for status in [path.stat()]
         }
 
@@ -346,7 +348,7 @@ async def _wait_until(catalog: Catalog, claim: Callable[[Connection], bool]) -> 
 
 
 def _photos(connection: Connection, job: str) -> int:
-    return len(photos.listing(connection, jobs.by_name(connection, job).id))
+    return len(photo_listing.listing(connection, jobs.by_name(connection, job).id))
 
 
 def _states(connection: Connection, name: str) -> list[str]:

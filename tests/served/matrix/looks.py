@@ -7,13 +7,13 @@ from pathlib import Path
 import paramiko
 from sqlalchemy import select
 
-from jobfs.catalog import jobs
-from jobfs.catalog import photos as catalog_photos
+from jobfs.catalog import jobs, photo_listing
 from jobfs.catalog import problems as catalog_problems
 from jobfs.catalog import trash as catalog_trash
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.domain.uploads import UploadState
+from tests.mounted.syscalls import STATUS_FILES
 from tests.served.studio import Studio, until
 
 
@@ -26,7 +26,7 @@ class Listed:
 
 
 def listed(studio: Studio, job: str) -> dict[str, Listed]:
-    """Return every file of a job by its path, as anna sees it."""
+    """Return every file that was sent to a job by its path, as anna sees it."""
     found: dict[str, Listed] = {}
     with studio.connected("anna") as sftp:
         _walk(sftp, job, "", found)
@@ -68,14 +68,14 @@ def _size(place: Path) -> int:
 def photos(studio: Studio, job: str) -> list[tuple[str, str | None, bool]]:
     """Return path, SHA-256 and currentness of all photos of a job, by path."""
     with studio.catalog.reading() as connection:
-        found = catalog_photos.listing(connection, _id(connection, job), everything=True)
+        found = photo_listing.listing(connection, _id(connection, job), everything=True)
     return sorted((photo.path, photo.sha256, photo.current) for photo in found)
 
 
 def placed(studio: Studio, job: str) -> list[tuple[str, str, str, str | None]]:
     """Return path, album, section and SHA-256 of the current photos of a job, by path."""
     with studio.catalog.reading() as connection:
-        found = catalog_photos.listing(connection, _id(connection, job))
+        found = photo_listing.listing(connection, _id(connection, job))
     return sorted((photo.path, photo.album, photo.section, photo.sha256) for photo in found)
 
 
@@ -123,7 +123,7 @@ def _walk(sftp: paramiko.SFTPClient, top: str, inside: str, found: dict[str, Lis
         assert entry.st_mode is not None
         if stat.S_ISDIR(entry.st_mode):
             _walk(sftp, top, f"{inside}{entry.filename}/", found)
-        else:
+        elif entry.filename not in STATUS_FILES:
             assert entry.st_size is not None
             assert entry.st_mtime is not None
             found[inside + entry.filename] = Listed(entry.st_size, entry.st_mtime)

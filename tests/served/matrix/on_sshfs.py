@@ -78,6 +78,9 @@ class Cp(_OnSshfs):
         kept = "--preserve=mode,timestamps"
         return Command(["cp", "-r", "-u", "-v", kept, f"{folder}/.", str(self._at)])
 
+    def get(self, path: str, to: Path) -> Command:
+        return Command(["cp", "-p", str(self._at / path), str(to)])
+
     def has_sent_nothing(self, said: str) -> bool:
         """It says what it copies with -v."""
         return not said
@@ -98,6 +101,13 @@ class Rsync(_OnSshfs):
 
     def put_folder(self, folder: Path) -> Command:
         return self._copy("-i", f"{folder}/")
+
+    def get(self, path: str, to: Path) -> Command:
+        return Command(["rsync", "-a", str(self._at / path), str(to)])
+
+    def delete_others(self, folder: Path) -> Command:
+        """Return the command that makes the job what a folder is."""
+        return self._copy("--delete", f"{folder}/")
 
     def has_sent_nothing(self, said: str) -> bool:
         """It says with -i what it sends and makes; lines with a dot are of attributes."""

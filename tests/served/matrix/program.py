@@ -72,6 +72,10 @@ class Program:
         """Return the command that sends what is in a folder, with its times if it can."""
         raise NotImplementedError
 
+    def get(self, path: str, to: Path) -> Command:
+        """Return the command that fetches a file of the job."""
+        raise NotImplementedError
+
     def has_sent_nothing(self, said: str) -> bool:
         """Tell from what was said whether `put_folder` found nothing to do."""
         raise NotImplementedError

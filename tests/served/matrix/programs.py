@@ -36,6 +36,9 @@ class Sftp(Program):
     def put_folder(self, folder: Path) -> Command:
         return self._batch(f'cd "{self.job}"', "put -rp *", folder=folder)
 
+    def get(self, path: str, to: Path) -> Command:
+        return self._batch(f'get "{self.job}/{path}" "{to}"')
+
     def _batch(self, *lines: str, folder: Path | None = None) -> Command:
         options = clients.options(self.studio)
         words = ["sftp", *options, "-P", self.port, "-b", "-", "anna@127.0.0.1"]
@@ -57,6 +60,10 @@ class Scp(Program):
     def put_folder(self, folder: Path) -> Command:
         return self._copy("-rp", *(str(place) for place in sorted(folder.iterdir())))
 
+    def get(self, path: str, to: Path) -> Command:
+        options = clients.options(self.studio)
+        return Command(["scp", *options, "-P", self.port, f"{self.target}{path}", str(to)])
+
     def _copy(self, *words: str) -> Command:
         options = clients.options(self.studio)
         return Command(["scp", *options, "-P", self.port, *words, self.target])
@@ -77,6 +84,9 @@ class _Lftp(Program):
             *commands,
         ]  # fmt: skip
         return Command(["lftp", "--norc", "-c", "; ".join(script)])
+
+    def get(self, path: str, to: Path) -> Command:
+        return self.commands(f'get "{path}" -o "{to}"')
 
     def has_sent_nothing(self, said: str) -> bool:
         """What mirror does, it says with -v."""
@@ -147,10 +157,21 @@ class Rclone(Program):
         return self.put_folder(file)
 
     def put_folder(self, folder: Path) -> Command:
-        key, settings = self.studio.home / "anna", self.studio.home / "rclone.conf"
+        return self.command("copy", str(folder), self.remote())
+
+    def get(self, path: str, to: Path) -> Command:
+        return self.command("copyto", self.remote(path), str(to))
+
+    def remote(self, path: str = "") -> str:
+        """Return the notation of the job, or of a file in it."""
+        key = self.studio.home / "anna"
+        return f":sftp,host=127.0.0.1,port={self.port},user=anna,key_file={key}:{self.job}/{path}"
+
+    def command(self, verb: str, *words: str) -> Command:
+        """Return rclone with one of its commands."""
+        settings = self.studio.home / "rclone.conf"
         settings.touch()
-        remote = f":sftp,host=127.0.0.1,port={self.port},user=anna,key_file={key}:{self.job}"
-        return Command(["rclone", "--config", str(settings), "copy", "-v", str(folder), remote])
+        return Command(["rclone", "--config", str(settings), verb, "-v", *words])
 
     def has_sent_nothing(self, said: str) -> bool:
         """It says each file that it has copied."""
@@ -193,6 +214,9 @@ class Psftp(_Putty):
         puts = [f'put {"-r " if place.is_dir() else ""}"{place.name}"' for place in places]
         return self._batch(f'cd "{self.job}"', *puts, folder=folder)
 
+    def get(self, path: str, to: Path) -> Command:
+        return self._batch(f'get "{self.job}/{path}" "{to}"')
+
     def _batch(self, *lines: str, folder: Path | None = None) -> Command:
         script = self.studio.home / "psftp"
         script.write_text("\n".join([*lines, ""]), encoding="utf-8")
@@ -214,6 +238,9 @@ class Pscp(_Putty):
 
     def put_folder(self, folder: Path) -> Command:
         return self._copy("-r", "-p", *(str(place) for place in sorted(folder.iterdir())))
+
+    def get(self, path: str, to: Path) -> Command:
+        return Command([*self.words("pscp"), "-q", "-sftp", f"{self.target}{path}", str(to)])
 
     def _copy(self, *words: str) -> Command:
         return Command([*self.words("pscp"), "-q", "-sftp", *words, self.target])
@@ -247,6 +274,9 @@ class Curl(Program):
             words += self._transfer(file, str(file.relative_to(folder)))
         return Command(words)
 
+    def get(self, path: str, to: Path) -> Command:
+        return Command([*self._words(), "-o", str(to), self._url(path)])
+
     def cancel(self, process: subprocess.Popen[str]) -> None:
         """Nobody needs to."""
 
@@ -255,7 +285,10 @@ class Curl(Program):
         return ["curl", "-sS", "-k", "-u", "anna:", "--key", str(key), "--pubkey", f"{key}.pub"]
 
     def _transfer(self, file: Path, path: str) -> list[str]:
-        return ["-T", str(file), f"sftp://127.0.0.1:{self.port}/{quote(f'{self.job}/{path}')}"]
+        return ["-T", str(file), self._url(path)]
+
+    def _url(self, path: str) -> str:
+        return f"sftp://127.0.0.1:{self.port}/{quote(f'{self.job}/{path}')}"
 
 
 class _Script(Program):
@@ -268,6 +301,9 @@ class _Script(Program):
 
     def put_folder(self, folder: Path) -> Command:
         return self._send(folder, *sorted(place.name for place in folder.iterdir()))
+
+    def get(self, path: str, to: Path) -> Command:
+        return self._send(to.parent, "--get", path, to.name)
 
     def _send(self, folder: Path, *names: str) -> Command:
         key = str(self.studio.home / "anna")

@@ -1,7 +1,12 @@
-"""Writes docs/clients.md after a session that has run the whole matrix and nothing less."""
+"""Writes docs/clients.md after a session that has run the whole matrix and nothing less.
+
+Where several processes run the tests, see `tests.spreading`, each tells the first one what it has
+seen, which writes the page.
+"""
 
 import platform
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +16,8 @@ from tests.served.matrix.table import FAILS, NO_MEANS, WORKS, Case, Cell
 PAGE = Path(__file__).parents[3] / "docs" / "clients.md"
 #: What a test of a cell came to, the worst last: a cell is as good as its worst test.
 _WORDS = [WORKS.word, NO_MEANS, FAILS.word]
+#: What a process tells the first one, among what else it does.
+_TOLD = "matrix of clients"
 
 
 class Recorder:
@@ -19,7 +26,7 @@ class Recorder:
     def __init__(self) -> None:
         self._marked: dict[str, list[tuple[str, Case, str]]] = {}
         self._cannot: dict[tuple[str, Case], Cell] = {}
-        self._modules: set[Path] = set()
+        self._modules: set[str] = set()
         self._outcomes: dict[str, Cell] = {}
         self._said = ""
 
@@ -30,7 +37,7 @@ class Recorder:
             marked = [mark.args for mark in item.iter_markers("cell")]
             if marked:
                 self._marked[item.nodeid] = marked
-                self._modules.add(item.path)
+                self._modules.add(item.path.name)
             for mark in item.iter_markers("cannot"):
                 client, case, why = mark.args
                 self._cannot[client, case] = Cell(NO_MEANS, why)
@@ -41,10 +48,22 @@ class Recorder:
             known = self._outcomes.get(report.nodeid, WORKS)
             self._outcomes[report.nodeid] = _worst(known, _outcome(report))
 
-    def pytest_sessionfinish(self) -> None:
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take in what another process has seen; one that died tells nothing."""
+        told = getattr(node, "workeroutput", {}).get(_TOLD)
+        if told is not None:
+            self._hear(**told)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the page, if this session knows enough."""
-        if not self._has_run_all():
-            return
+        first = getattr(session.config, "workeroutput", None)
+        if first is not None:
+            first[_TOLD] = self._tell()
+        elif self._has_run_all():
+            self._write()
+
+    def _write(self) -> None:
         cells = self._cells()
         if holes := table.holes(cells):
             self._said = f"nothing is said of {sorted(holes)}"
@@ -59,8 +78,35 @@ class Recorder:
         if self._said:
             terminalreporter.write_line(f"docs/clients.md: {self._said}")
 
+    def _tell(self) -> dict[str, Any]:
+        """Return what is known here, in such types as pass between processes."""
+        return {
+            "marked": {
+                test: [(client, case.name, note) for client, case, note in marked]
+                for test, marked in self._marked.items()
+            },
+            "cannot": [(who, case.name, cell.note) for (who, case), cell in self._cannot.items()],
+            "modules": list(self._modules),
+            "outcomes": {test: (cell.word, cell.note) for test, cell in self._outcomes.items()},
+        }
+
+    def _hear(
+        self,
+        marked: dict[str, list[tuple[str, str, str]]],
+        cannot: list[tuple[str, str, str]],
+        modules: list[str],
+        outcomes: dict[str, tuple[str, str]],
+    ) -> None:
+        """Add what another process knows; all have collected the same tests, and run their own."""
+        for test, cells in marked.items():
+            self._marked[test] = [(client, Case[case], note) for client, case, note in cells]
+        for client, case, why in cannot:
+            self._cannot[client, Case[case]] = Cell(NO_MEANS, why)
+        self._modules |= set(modules)
+        self._outcomes |= {test: Cell(*cell) for test, cell in outcomes.items()}
+
     def _has_run_all(self) -> bool:
-        modules = set(Path(__file__).parent.glob("test_*.py"))
+        modules = {file.name for file in Path(__file__).parent.glob("test_*.py")}
         return self._modules == modules and self._outcomes.keys() == self._marked.keys()
 
     def _cells(self) -> dict[tuple[str, Case], Cell]:

@@ -1,4 +1,7 @@
-"""Sends what is named with asyncssh: PORT KEY JOB NAME..., in the working directory."""
+"""Sends what is named with asyncssh: PORT KEY JOB NAME..., in the working directory.
+
+After --get it fetches a file instead: PATH NAME.
+"""
 
 import asyncio
 import sys
@@ -13,6 +16,9 @@ async def main(port: str, key: str, job: str, *names: str) -> None:
         agent_path=None, config=[],
     )  # fmt: skip
     async with connecting as connection, connection.start_sftp_client() as sftp:
+        if names[0] == "--get":
+            await sftp.get(f"{job}/{names[1]}", names[2], preserve=True)
+            return
         await sftp.put(list(names), job, preserve=True, recurse=True)
 
 

@@ -1,5 +1,7 @@
 """Sends what is named with paramiko: PORT KEY JOB NAME..., in the working directory.
 
+After --get it fetches a file instead: PATH NAME.
+
 Ctrl-C stops it as the button of a program with windows would: between two pieces of a file.
 """
 
@@ -27,6 +29,9 @@ def main(port: str, key: str, job: str, *names: str) -> None:
             look_for_keys=False,
         )  # fmt: skip
         with client.open_sftp() as sftp:
+            if names[0] == "--get":
+                sftp.get(f"{job}/{names[1]}", names[2])
+                return
             for name in names:
                 send(sftp, Path(name), job)
 
