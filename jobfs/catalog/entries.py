@@ -22,19 +22,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from jobfs.catalog import feed
+from jobfs.catalog import feed, metadata, pairs
 from jobfs.catalog.schema import (
     AccountRow,
     BlobRow,
     EntryRow,
     GrantRow,
     JobRow,
-    PhotoRow,
     UploadRow,
 )
 from jobfs.domain.events import EventKind
 from jobfs.domain.jobs import JobStatus, Right
-from jobfs.domain.names import entry_key
+from jobfs.domain.names import entry_key, stem_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +142,7 @@ def add(
     """Make an entry; returns its id. The caller has made sure that the name is free."""
     values = insert(EntryRow).values(
         job_id=job_id, parent_id=parent_id, name=name, name_key=entry_key(name),
-        directory=directory, created_by=account_id,
+        stem_key=stem_key(name), directory=directory, created_by=account_id,
         mtime_ns=now_ns, ctime_ns=now_ns, atime_ns=now_ns,
     )  # fmt: skip
     entry_id = connection.execute(values.returning(EntryRow.id)).scalar_one()
@@ -170,6 +169,7 @@ def remove(
     connection.execute(update(EntryRow).where(EntryRow.id == entry.id).values(**gone))
     assert entry.parent_id is not None
     touch(connection, entry.parent_id, now_ns=now_ns)
+    metadata.name_changed(connection, entry.parent_id, entry.name)
     feed.append(
         connection, EventKind.ENTRY_REMOVED, account_id=account_id, job_id=entry.job_id,
         entry_id=entry.id, data={"parent": entry.parent_id, "name": entry.name},
@@ -187,13 +187,17 @@ def move(
 ) -> None:
     """Put an entry, with all that is in it, under another name or into another directory."""
     place: dict[str, Any] = {"parent_id": parent.id, "name": name, "name_key": entry_key(name)}
-    place |= {"sent_as": None, "ctime_ns": now_ns}
+    place |= {"stem_key": stem_key(name), "sent_as": None, "ctime_ns": now_ns}
     connection.execute(update(EntryRow).where(EntryRow.id == entry.id).values(**place))
     if parent.job_id != entry.job_id:
         _move_to_job(connection, entry.id, parent.job_id)
     assert entry.parent_id is not None
     for directory_id in {entry.parent_id, parent.id}:
         touch(connection, directory_id, now_ns=now_ns)
+    if not entry.directory:
+        metadata.name_changed(connection, entry.parent_id, entry.name)
+        metadata.entry_changed(connection, entry.id)
+        pairs.settle(connection, entry.id, new=False)
     feed.append(
         connection, EventKind.ENTRY_RENAMED, account_id=account_id, job_id=parent.job_id,
         entry_id=entry.id, data={
@@ -278,8 +282,7 @@ def access(connection: Connection, account_id: int, entry_id: int) -> Right | No
 
 def photo_of(connection: Connection, entry_id: int) -> int | None:
     """Return the id of the photo that stands at an entry."""
-    query = select(PhotoRow.id).where(PhotoRow.entry_id == entry_id, PhotoRow.current)
-    return connection.execute(query).scalars().first()
+    return pairs.id_at(connection, entry_id)
 
 
 def directories_above(connection: Connection, entry: Entry) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from jobfs.catalog import namesakes, problems
+from jobfs.catalog import namesakes, pairs, problems
 from jobfs.catalog.schema import EntryRow, JobRow, PhotoRow
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.names import job_key, job_name
@@ -152,7 +152,7 @@ def _files() -> Select[int, int]:
 
 def _photos() -> Select[int, int]:
     return (
-        select(EntryRow.job_id, func.count())
+        select(EntryRow.job_id, func.count(pairs.number().distinct()))
         .join(PhotoRow, PhotoRow.entry_id == EntryRow.id)
         .where(PhotoRow.current, namesakes.is_shown())
         .group_by(EntryRow.job_id)

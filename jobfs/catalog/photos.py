@@ -4,15 +4,13 @@
 other bytes of the same capture a new version of it, another capture a photo of its own.
 """
 
-from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     delete,
     exists,
     insert,
@@ -21,15 +19,15 @@ from sqlalchemy import (
     update,
 )
 
-from jobfs.catalog import feed, namesakes, tasks, uploads
-from jobfs.catalog.paths import Directories
-from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, PhotoRow, RenditionRow, UploadRow
+from jobfs.catalog import codes, feed, metadata, pairs, shots, tasks, uploads
+from jobfs.catalog.schema import BlobRow, EntryRow, PhotoRow, RenditionRow, UploadRow
 from jobfs.catalog.tasks import Task
 from jobfs.catalog.uploads import Upload
 from jobfs.domain.captures import Capture, same_capture
+from jobfs.domain.codes import Code
 from jobfs.domain.events import EventKind
 from jobfs.domain.exif import Shot
-from jobfs.domain.placement import place
+from jobfs.domain.metadata.values import Source
 from jobfs.domain.uploads import Change, UploadState
 
 
@@ -46,12 +44,21 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
-    """What ingest found in an upload: *width* and *height* are pixels as seen."""
+    """What ingest found in an upload: *width* and *height* are pixels as seen.
+
+    format    what its content is: "JPEG", "CR2", ...
+    shot      what its camera recorded; by it the same picture is known again
+    metadata  all that the file itself says
+    codes     QR and bar codes that can be seen in it
+    """
 
     sha256: str
+    format: str
     width: int
     height: int
     shot: Shot
+    metadata: Source = field(default_factory=Source)
+    codes: tuple[Code, ...] = ()
     renditions: tuple[Rendition, ...]
 
 
@@ -66,33 +73,6 @@ class Recorded:
 
     photo_id: int | None
     unused: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Photo:
-    """A photo as it is listed.
-
-    path      below its job, as sent; for one that is not current, its last
-    section   individuals or group
-    captured  ISO 8601; with an offset only if the camera told it
-    current   false: another photo has its name, or its file was removed
-    """
-
-    id: int
-    path: str
-    album: str
-    section: str
-    state: str
-    sha256: str | None
-    size: int
-    width: int
-    height: int
-    captured: str | None
-    renditions: tuple[Rendition, ...]
-    current: bool
-
-
-# --- recording ---
 
 
 def is_wanted(connection: Connection, upload: Upload) -> bool:
@@ -118,11 +98,17 @@ def record(connection: Connection, task: Task, found: Ingested, *, now: datetime
 
     An upload that a newer one has replaced stays as it is: restoring it asks for ingest again.
     """
-    upload = uploads.get(connection, task.upload_id, lock=True)
+    upload = uploads.get_with_job(connection, task.upload_id)
     if not tasks.finish(connection, task) or not is_wanted(connection, upload):
         return Recorded(photo_id=None, unused=_unnamed(connection, found.renditions))
     uploads.note_sha256(connection, upload, found.sha256)
-    photo_id, unused = _shown_by(connection, upload, found, now=now)
+    metadata.note(connection, upload.id, found.metadata)
+    before = pairs.id_at(connection, upload.entry_id)
+    row_id, unused = _shown_by(connection, upload, found, now=now)
+    metadata.refresh(connection, row_id)
+    codes.replace(connection, row_id, found.codes)
+    pairs.settle(connection, upload.entry_id, new=row_id != before)
+    photo_id = pairs.id_at(connection, upload.entry_id)
     if upload.state is UploadState.RECEIVED:
         uploads.change(connection, upload, Change.INGESTED, now=now, reason=None, advice=None)
     feed.append(
@@ -232,7 +218,7 @@ def _known(connection: Connection, which: ColumnElement[bool]) -> list[_Known]:
             upload_id=row.upload_id,
             current=row.current,
             sha256=row.sha256,
-            capture=_shot(row).capture,
+            capture=shots.shot_of(row).capture,
         )
         for row in connection.execute(query)
     ]
@@ -250,6 +236,8 @@ def _take_the_name(
     if others:
         stepped_back = update(PhotoRow).where(PhotoRow.id.in_(others)).values(current=False)
         connection.execute(stepped_back)
+        for other in others:
+            pairs.part(connection, other)
     if photo_id is not None:
         shows = {"entry_id": upload.entry_id, "upload_id": upload.id, "current": True, **facts}
         connection.execute(update(PhotoRow).where(PhotoRow.id == photo_id).values(**shows))
@@ -263,11 +251,10 @@ def _add(connection: Connection, upload: Upload, found: Ingested, *, now: dateti
 
 
 def _facts(found: Ingested) -> dict[str, Any]:
-    shot = found.shot
+    """Return the columns that say what the file is; `metadata.refresh` sets those for people."""
     return {
-        "width": found.width, "height": found.height, "taken": shot.taken,
-        "taken_subsecond": shot.subsecond, "taken_offset": shot.offset,
-        "make": shot.make, "model": shot.model, "serial": shot.serial,
+        "format": found.format, "width": found.width, "height": found.height,
+        "shot": shots.kept(found.shot),
     }  # fmt: skip
 
 
@@ -297,73 +284,3 @@ def _unnamed(connection: Connection, renditions: tuple[Rendition, ...]) -> tuple
         connection.execute(select(RenditionRow.key).where(RenditionRow.key.in_(keys))).scalars()
     )
     return tuple(key for key in keys if key not in named)
-
-
-# --- listing ---
-
-
-def listing(connection: Connection, job_id: int, *, everything: bool = False) -> list[Photo]:
-    """Return a job's photos by path; with *everything* also those that are not current."""
-    directories = Directories(connection, [job_id])
-    renditions = _renditions(connection, job_id)
-    job = connection.execute(select(JobRow.name).where(JobRow.id == job_id)).scalar_one()
-    photos = [
-        _photo(row, directories.above(row.parent_id), job, renditions[row.id])
-        for row in _rows(connection, job_id, everything=everything)
-    ]
-    return sorted(photos, key=_by_path)
-
-
-def _rows(connection: Connection, job_id: int, *, everything: bool) -> list[Row[*tuple[Any, ...]]]:
-    query = (
-        select(
-            PhotoRow, EntryRow.parent_id, EntryRow.name, namesakes.is_shown().label("shown"),
-            UploadRow.state, BlobRow.sha256, BlobRow.size,
-        )
-        .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
-        .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
-        .join(BlobRow, BlobRow.id == UploadRow.blob_id)
-        .where(EntryRow.job_id == job_id)
-    )  # fmt: skip
-    if not everything:
-        query = query.where(PhotoRow.current, namesakes.is_shown())
-    return list(connection.execute(query).all())
-
-
-def _renditions(connection: Connection, job_id: int) -> dict[int, list[Rendition]]:
-    query = (
-        select(RenditionRow)
-        .join(PhotoRow, PhotoRow.id == RenditionRow.photo_id)
-        .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
-        .where(EntryRow.job_id == job_id)
-        .order_by(RenditionRow.width * RenditionRow.height, RenditionRow.name)
-    )
-    of_photo: defaultdict[int, list[Rendition]] = defaultdict(list)
-    for row in connection.execute(query):
-        of_photo[row.photo_id].append(
-            Rendition(name=row.name, width=row.width, height=row.height, size=row.size, key=row.key)
-        )
-    return of_photo
-
-
-def _photo(
-    row: Row[*tuple[Any, ...]], above: tuple[str, ...], job: str, renditions: list[Rendition]
-) -> Photo:
-    placement = place(above, job)
-    return Photo(
-        id=row.id, path="/".join((*above, row.name)), album=placement.album,
-        section=placement.section.value, state=row.state, sha256=row.sha256, size=row.size,
-        width=row.width, height=row.height, captured=_shot(row).captured,
-        renditions=tuple(renditions), current=row.current and row.shown,
-    )  # fmt: skip
-
-
-def _by_path(photo: Photo) -> tuple[str, int]:
-    return photo.path, photo.id
-
-
-def _shot(row: Row[*tuple[Any, ...]]) -> Shot:
-    return Shot(
-        taken=row.taken, subsecond=row.taken_subsecond, offset=row.taken_offset,
-        make=row.make, model=row.model, serial=row.serial,
-    )  # fmt: skip

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, func, or_, select
 from jobfs.catalog import namesakes
 from jobfs.catalog.paths import Directories
 from jobfs.catalog.schema import EntryRow, JobRow, PhotoRow, UploadRow
+from jobfs.domain.metadata.sidecars import FORMAT as XMP
 from jobfs.domain.names import is_junk, is_original_backup, is_sidecar, is_temporary
 from jobfs.domain.placement import place
 from jobfs.domain.uploads import UploadState
@@ -121,7 +122,7 @@ def _uploads(
     )  # fmt: skip
     for row in connection.execute(query):
         path = (*directories.above(row.parent_id), row.name)
-        if _is_of_no_interest(path):
+        if _is_of_no_interest(path, row.state):
             continue
         text, advice = _WORDS[UploadState(row.state)]
         yield Problem(
@@ -131,8 +132,10 @@ def _uploads(
         )  # fmt: skip
 
 
-def _is_of_no_interest(path: tuple[str, ...]) -> bool:
-    return _is_set_aside(path) or is_sidecar(path[-1]) or is_original_backup(path[-1])
+def _is_of_no_interest(path: tuple[str, ...], state: str) -> bool:
+    """Tell whether nobody expects a file to be a photo; of a sidecar, to be read."""
+    is_silent = is_sidecar(path[-1]) and state != UploadState.DAMAGED
+    return _is_set_aside(path) or is_silent or is_original_backup(path[-1])
 
 
 def _is_set_aside(path: tuple[str, ...]) -> bool:
@@ -169,6 +172,7 @@ def _with_pictures(connection: Connection, folders: list[int]) -> Iterator[tuple
             .where(
                 EntryRow.parent_id.in_(folders[start : start + _CHUNK]),
                 EntryRow.removed_at.is_(None), UploadRow.state.in_(_PICTURES),
+                or_(UploadRow.format.is_(None), UploadRow.format != XMP),
             )
             .group_by(EntryRow.parent_id)
         )  # fmt: skip

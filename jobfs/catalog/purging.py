@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from jobfs.catalog import feed
+from jobfs.catalog import codes, feed, metadata, pairs
 from jobfs.catalog.schema import BlobRow, EntryRow, PhotoRow, RenditionRow, TaskRow, UploadRow
 from jobfs.catalog.trash import is_needed
 from jobfs.domain.events import EventKind
@@ -69,6 +69,7 @@ def purge(connection: Connection, *, removed_before: datetime, job_id: int | Non
     originals = _strike_uploads(connection, doomed)
     _strike_directories(connection, removed_before, job_id)
     for row in doomed:
+        metadata.name_changed(connection, row.parent_id, row.name)  # a sidecar may say less now
         feed.append(
             connection, EventKind.UPLOAD_PURGED,
             job_id=row.job_id, entry_id=row.entry_id, upload_id=row.id,
@@ -125,7 +126,8 @@ def _doomed(
     some = _expired(removed_before, job_id, UploadRow.id).order_by(UploadRow.id).limit(BATCH)
     locked = connection.execute(some.with_for_update(skip_locked=True, of=UploadRow)).scalars()
     columns = (
-        UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.size, EntryRow.job_id
+        UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.size, EntryRow.job_id,
+        EntryRow.parent_id, EntryRow.name,
     )  # fmt: skip
     again = _expired(removed_before, job_id, *columns).where(UploadRow.id.in_(list(locked)))
     return list(connection.execute(again))
@@ -137,9 +139,12 @@ def _strike_photos(connection: Connection, upload_ids: Sequence[int]) -> tuple[s
     Locked first: ingest may be giving one of them to a new upload of the same name.
     """
     photos = select(PhotoRow.id).where(PhotoRow.upload_id.in_(upload_ids)).with_for_update()
+    pairs.bequeath(connection, connection.execute(photos).scalars().all())
     ids = list(connection.execute(photos).scalars())
     renditions = delete(RenditionRow).where(RenditionRow.photo_id.in_(ids))
     keys = connection.execute(renditions.returning(RenditionRow.key)).scalars().all()
+    metadata.forget_photos(connection, ids)
+    codes.forget(connection, ids)
     connection.execute(delete(PhotoRow).where(PhotoRow.id.in_(ids)))
     return tuple(keys)
 
@@ -150,6 +155,7 @@ def _strike_uploads(
     """Strike uploads, and entries that have no other; returns the keys of blobs nobody needs now."""
     ids = [row.id for row in doomed]
     connection.execute(delete(TaskRow).where(TaskRow.upload_id.in_(ids)))
+    metadata.forget_uploads(connection, ids)
     connection.execute(update(UploadRow).where(UploadRow.base_id.in_(ids)).values(base_id=None))
     connection.execute(delete(UploadRow).where(UploadRow.id.in_(ids)))
     blobs = delete(BlobRow).where(

@@ -1,6 +1,8 @@
 """The processes of jobfs that are at work, and how far each has followed the feed."""
 
 import errno
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +22,10 @@ SILENCE = SIGN_OF_LIFE * 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A process at work; *kind* is mount, login or worker, *ready* false while it starts."""
+    """A process at work; *kind* is mount, login or worker, *ready* false while it starts.
+
+    *confinement* is what the kernel keeps a worker's decoders from; None until it is known.
+    """
 
     id: int
     kind: str
@@ -29,6 +34,7 @@ class Role:
     ready: bool
     seen_at: datetime
     taken: Position
+    confinement: tuple[str, ...] | None
 
     def is_alive(self, now: datetime) -> bool:
         """Whether the process still runs: looked up on its own machine, else by its silence."""
@@ -88,6 +94,12 @@ def seen(connection: Connection, role_id: int, *, now: datetime) -> None:
         raise StruckError
 
 
+def confined(connection: Connection, role_id: int, layers: Iterable[str]) -> None:
+    """Note what the kernel keeps a worker's decoders from."""
+    known = {"confinement": json.dumps(sorted(layers))}
+    connection.execute(update(RoleRow).where(RoleRow.id == role_id).values(**known))
+
+
 def took(connection: Connection, role_id: int, position: Position) -> None:
     """Note that the role has acted on everything up to *position*."""
     taken = {"taken_xid": position.xid, "taken_id": position.id}
@@ -118,4 +130,5 @@ def _role(row: Row[Any]) -> Role:
         id=row.id, kind=row.kind, host=row.host, process=Process(row.pid, row.start_tick),
         ready=row.ready_at is not None, seen_at=row.seen_at,
         taken=Position(row.taken_xid, row.taken_id),
+        confinement=None if row.confinement is None else tuple(json.loads(row.confinement)),
     )  # fmt: skip

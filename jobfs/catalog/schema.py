@@ -14,6 +14,7 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -29,6 +30,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from jobfs.domain.jobs import JobStatus, Right
+from jobfs.domain.reports.files import MAX_JOB
+from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import UploadState
 
 #: The widest row id that fits into an inode number, see `jobfs.domain.inodes`.
@@ -79,6 +82,7 @@ class Base(DeclarativeBase):
         # SQLite numbers rows by itself in a column that says INTEGER, and only there.
         int: BigInteger().with_variant(Integer, "sqlite"),
         str: Text,
+        float: Double,
         datetime: Instant,
     }
 
@@ -130,6 +134,7 @@ class AccountRow(Base):
     enabled        false: no login; running connections are ended
     quota          bytes that its files may add up to; NULL: no limit
     warned         the percentage of the quota that was announced last (see `jobfs.domain.quotas`); 0: none
+    status_files   it is shown the files that jobfs writes, see `jobfs.domain.reports`
     removed_at     the account is gone; its row stays, for the uploads it made
     """
 
@@ -149,6 +154,7 @@ class AccountRow(Base):
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     quota: Mapped[int | None]
     warned: Mapped[int] = mapped_column(server_default=text("0"))
+    status_files: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
 
@@ -198,6 +204,7 @@ class AccountKeyRow(Base):
 class JobRow(Base):
     """A photo assignment; a directory while its status is `planned`.
 
+    id        part of the inode numbers of its status files: at most 37 bits
     name      the directory's name: `jobfs.domain.names.job_name`; the checks here are what SQL can say
               of that rule, so that a plain UPDATE cannot make a name that no directory can have
     name_key  NFC and case-folded: unique, so that no two jobs differ in case only
@@ -215,6 +222,7 @@ class JobRow(Base):
             " AND substr(name, length(name), 1) NOT IN ('.', ' ')",
             name="name",
         ),
+        CheckConstraint(f"id BETWEEN 1 AND {MAX_JOB}", name="id_fits_inode"),
         UniqueConstraint("name"),
         UniqueConstraint("name_key"),
         Index(
@@ -257,6 +265,8 @@ class EntryRow(Base):
                 the job and whose name is the job's
     name        as sent; ''  for the job's own directory
     name_key    NFC of the name: unique in the directory among entries that are not removed
+    stem_key    what files of one picture share, see `jobfs.domain.names.stem_key`; '' for the job's own
+                directory
     directory   else a file
     created_by  the account that made it; NULL if none did
     mtime_ns    as the client set it, else the last write; for directories the last change of a name
@@ -280,6 +290,8 @@ class EntryRow(Base):
               postgresql_where=text("directory AND removed_at IS NULL")),
         Index("ix_entry_listing", "parent_id", "id", sqlite_where=text("removed_at IS NULL"),
               postgresql_where=text("removed_at IS NULL")),
+        Index("ix_entry_stems", "parent_id", "stem_key", sqlite_where=text("removed_at IS NULL"),
+              postgresql_where=text("removed_at IS NULL")),
         # Those of a name that are in the trash, too; and what a row to be deleted is the parent of.
         Index("ix_entry_namesakes", "parent_id", "name_key"),
         Index("ix_entry_trash", "removed_at", sqlite_where=text("removed_at IS NOT NULL"),
@@ -292,6 +304,7 @@ class EntryRow(Base):
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("entry.id"))
     name: Mapped[str]
     name_key: Mapped[str]
+    stem_key: Mapped[str] = mapped_column(server_default=text("''"))
     directory: Mapped[bool]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     mtime_ns: Mapped[int]
@@ -332,7 +345,7 @@ class UploadRow(Base):
                 from the trash
     account_id  who sends it; NULL if an administrator without an account did
     state       `jobfs.domain.uploads.UploadState`
-    format      "JPEG", ...; NULL until judged, or when the content is no image
+    format      "JPEG", ..., or "XMP" for a sidecar; NULL until judged, or when it is neither
     gap         offset of the first byte that had not arrived at the last judgement, though later ones had, or
                 were announced; NULL if none is missing as far as is known
     reason      why it is not (yet) a photo, in words for a photographer; NULL when there is nothing to say
@@ -389,22 +402,45 @@ class UploadRow(Base):
 class PhotoRow(Base):
     """An image accepted into an album; which album and section follows from the entry's path.
 
+    A raw file and a JPEG of one capture have a row each and are one photo to people, known by the JPEG's
+    id: see `jobfs.catalog.pairs`. All that refers to a row follows when its id changes.
+
+    beside_id          of a raw file: the JPEG with which it is one photo; NULL: it is one of its own
     entry_id           where it stands, or stood
     upload_id          the version its renditions show
     current            false: another photo has taken its name (both were wanted)
+    format             what its content is: "JPEG", "CR2", ...
     width, height      pixels, as seen, so after the orientation was applied
+    shot               what the camera recorded, as the file itself says: `jobfs.domain.exif.Shot` as JSON.
+                       By it the same picture is known again; what follows is for people, and counts
+                       sidecars too, in the order that `jobfs.domain.metadata.merging` says
     taken              wall-clock time of the camera, "YYYY-MM-DDTHH:MM:SS"; NULL if unknown
     taken_subsecond    the digits behind the second, as the camera wrote them
-    taken_offset       "+HH:MM"; NULL: the camera did not say, so `taken` is wall-clock time only
+    taken_offset       "+HH:MM"; NULL: nobody says, so `taken` is wall-clock time only
+    make, model        the camera's
+    serial             the camera body's number
+    orientation        1 to 8, as in the Exif standard; renditions are turned already
+    title              one line; the other texts likewise, but the caption
+    creators           who took it, first named first: a JSON array; NULL if nobody says
+    rating             0 (none given) to 5; -1 is "rejected"
     """
 
     __tablename__ = "photo"
-    __table_args__ = (UniqueConstraint("upload_id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("upload_id"),
+        Index("ix_photo_beside", "beside_id", sqlite_where=text("beside_id IS NOT NULL"),
+              postgresql_where=text("beside_id IS NOT NULL")),
+        Index("ix_photo_taken", "taken", sqlite_where=text("taken IS NOT NULL"),
+              postgresql_where=text("taken IS NOT NULL")),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     entry_id: Mapped[int] = mapped_column(ForeignKey("entry.id"), index=True)
     upload_id: Mapped[int] = mapped_column(ForeignKey("upload.id"))
+    beside_id: Mapped[int | None] = mapped_column(ForeignKey("photo.id", onupdate="CASCADE"))
     current: Mapped[bool] = mapped_column(server_default=text("true"))
+    format: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]
     taken: Mapped[str | None]
@@ -414,6 +450,102 @@ class PhotoRow(Base):
     model: Mapped[str | None]
     serial: Mapped[str | None]
     created_at: Mapped[datetime]
+    shot: Mapped[str] = mapped_column(server_default=text("'{}'"))
+    lens: Mapped[str | None]
+    orientation: Mapped[int | None]
+    title: Mapped[str | None]
+    caption: Mapped[str | None]
+    creators: Mapped[str | None]
+    copyright: Mapped[str | None]
+    rating: Mapped[int | None]
+
+
+class PhotoKeywordRow(Base):
+    """One keyword of a photo.
+
+    position     from 0, in the order in which they were written
+    keyword_key  NFC and case-folded, to search by
+    """
+
+    __tablename__ = "photo_keyword"
+
+    photo_id: Mapped[int] = mapped_column(
+        ForeignKey("photo.id", onupdate="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    keyword: Mapped[str]
+    keyword_key: Mapped[str] = mapped_column(index=True)
+
+
+class PhotoMetadataRow(Base):
+    """All that is known of a photo besides its pixels, to look at; not in `photo`, which is read often.
+
+    whole  `jobfs.domain.metadata.values.Metadata.everything` as JSON: Exif, IPTC, XMP, sidecars. No
+           coordinates
+    """
+
+    __tablename__ = "photo_metadata"
+
+    photo_id: Mapped[int] = mapped_column(
+        ForeignKey("photo.id", onupdate="CASCADE"), primary_key=True, autoincrement=False
+    )
+    whole: Mapped[str]
+
+
+class PhotoPlaceRow(Base):
+    """Where a photo was taken. Private: whoever may read the other tables need not read this one.
+
+    latitude, longitude  degrees, north and east positive; NULL if what was written is no place
+    altitude             metres above the sea; NULL if unknown
+    private              coordinates and what else a receiver wrote, as JSON:
+                         `jobfs.domain.metadata.values.Metadata.private`
+    """
+
+    __tablename__ = "photo_place"
+
+    photo_id: Mapped[int] = mapped_column(
+        ForeignKey("photo.id", onupdate="CASCADE"), primary_key=True, autoincrement=False
+    )
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    altitude: Mapped[float | None]
+    private: Mapped[str]
+
+
+class PhotoCodeRow(Base):
+    """A QR or bar code that can be seen in a photo. What it says means nothing yet.
+
+    number    from 0, in the order in which they were found
+    format    "QR Code", "Code 128", ...
+    text      what it says: `jobfs.domain.codes.kept`
+    position  its four corners as JSON: `jobfs.domain.codes.Code.position`
+    """
+
+    __tablename__ = "photo_code"
+
+    photo_id: Mapped[int] = mapped_column(
+        ForeignKey("photo.id", onupdate="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    format: Mapped[str]
+    text: Mapped[str]
+    position: Mapped[str]
+
+
+class UploadMetadataRow(Base):
+    """What a photo's file, or a sidecar, says by itself; what is known of a photo is made of it.
+
+    Private, as it holds coordinates.
+
+    source  `jobfs.domain.metadata.values.Source` as JSON
+    """
+
+    __tablename__ = "upload_metadata"
+
+    upload_id: Mapped[int] = mapped_column(
+        ForeignKey("upload.id"), primary_key=True, autoincrement=False
+    )
+    source: Mapped[str]
 
 
 class RenditionRow(Base):
@@ -427,7 +559,7 @@ class RenditionRow(Base):
     __table_args__ = (UniqueConstraint("photo_id", "name"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    photo_id: Mapped[int] = mapped_column(ForeignKey("photo.id"))
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photo.id", onupdate="CASCADE"))
     name: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]
@@ -438,7 +570,9 @@ class RenditionRow(Base):
 class TaskRow(Base):
     """Work to be done on an upload; the row goes when the work is done.
 
-    not_before     not to be claimed earlier
+    priority       `jobfs.domain.tasks.Priority`: 0 an upload, 1 an import, 2 a photo to be rendered again;
+                   the lower begins first. One that a later upload of its entry waits for has that one's
+    not_before     not to be claimed earlier; among those of one priority the lower begins first
     attempts       claims so far
     claim_token    of the worker that has it; NULL: free. A result is recorded only with the token
     claimed_until  the lease; past it the task is free again, whoever had it
@@ -449,13 +583,17 @@ class TaskRow(Base):
     __tablename__ = "task"
     __table_args__ = (
         UniqueConstraint("upload_id"),
-        Index("ix_task_free", "not_before", "id", sqlite_where=text("failed_at IS NULL"),
-              postgresql_where=text("failed_at IS NULL")),
+        CheckConstraint(f"priority BETWEEN {min(Priority)} AND {max(Priority)}", name="priority"),
+        Index("ix_task_free", "priority", "not_before", "id",
+              sqlite_where=text("failed_at IS NULL"), postgresql_where=text("failed_at IS NULL")),
+        Index("ix_task_claimed", "claimed_until", sqlite_where=text("claim_token IS NOT NULL"),
+              postgresql_where=text("claim_token IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     upload_id: Mapped[int] = mapped_column(ForeignKey("upload.id"))
+    priority: Mapped[int] = mapped_column(server_default=text("0"))
     not_before: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     claim_token: Mapped[str | None]
@@ -500,6 +638,8 @@ class RoleRow(Base):
     ready_at         NULL while it is starting
     seen_at          its last sign of life, every few seconds
     taken_xid, taken_id   the position in the event feed up to which it has acted
+    confinement      of a worker: what the kernel keeps its decoders from, as a JSON array of
+                     `jobfs.ingest.confinement.Layer`; NULL of all others and before it is known
     """
 
     __tablename__ = "role"
@@ -515,3 +655,4 @@ class RoleRow(Base):
     seen_at: Mapped[datetime]
     taken_xid: Mapped[int] = mapped_column(server_default=text("0"))
     taken_id: Mapped[int] = mapped_column(server_default=text("0"))
+    confinement: Mapped[str | None]

@@ -2,8 +2,9 @@
 
 A worker claims a task with a lease and a random token. When the lease has run out the task is free
 again, whoever had it; what a worker found is recorded only if the task still carries its token.
-Leases are reckoned by the database's own clock on PostgreSQL, because the clocks of several machines
-differ; on SQLite there is one machine, and *now* is its time.
+Every time is reckoned by the database's own clock on PostgreSQL, because the clocks of several
+machines differ; on SQLite there is one machine, and *now* is its time.
+Which task is the next one: `jobfs.catalog.turns`.
 """
 
 import secrets
@@ -16,11 +17,9 @@ from sqlalchemy import (
     Connection,
     Interval,
     Row,
-    Select,
     and_,
     case,
     delete,
-    exists,
     func,
     literal,
     or_,
@@ -28,12 +27,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import aliased
 
-from jobfs.catalog import feed, roles, uploads
+from jobfs.catalog import feed, roles, turns, uploads
 from jobfs.catalog.paths import Directories
 from jobfs.catalog.schema import EntryRow, Instant, JobRow, StudioRow, TaskRow, UploadRow
 from jobfs.domain.events import EventKind
+from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change, UploadState
 from jobfs.errors import JobfsError
 
@@ -64,6 +63,7 @@ class QueuedTask:
     id: int
     upload_id: int
     path: str
+    priority: Priority
     state: str
     attempts: int
     not_before: datetime
@@ -73,19 +73,47 @@ class QueuedTask:
     error: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How many tasks of a priority wait, are worked on, and have failed.
+
+    age  for how long the first one that waits has been allowed to begin; None if none is
+    """
+
+    priority: Priority
+    waiting: int
+    working: int
+    failed: int
+    age: timedelta | None
+
+
 # --- from the mount ---
 
 
-def enqueue(connection: Connection, upload_id: int, *, not_before: datetime) -> None:
-    """Ask for an upload's ingest, not to begin earlier than *not_before*.
+def enqueue(
+    connection: Connection,
+    upload_id: int,
+    *,
+    now: datetime,
+    delay: timedelta = timedelta(0),
+    priority: Priority = Priority.UPLOAD,
+) -> None:
+    """Ask for an upload's ingest, not to begin before *delay* has passed.
 
-    There is one task for an upload, however often it is asked for. One that waits gets the new time,
-    one that failed begins anew, one that a worker has is left alone.
+    There is one task for an upload, however often it is asked for. One that waits has the more urgent
+    priority of both, and a new time if it is an upload; one that failed begins anew, one that a
+    worker has is left alone.
     """
+    clock = _clock(connection, now)
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    task = insert(TaskRow).values(upload_id=upload_id, not_before=not_before)
+    task = insert(TaskRow).values(
+        upload_id=upload_id, not_before=_after(connection, now, delay), priority=priority.value
+    )
+    is_new = or_(TaskRow.failed_at.is_not(None), task.excluded.priority < TaskRow.priority)
+    is_moved = or_(is_new, task.excluded.priority == Priority.UPLOAD.value)
     anew = {
-        "not_before": task.excluded.not_before,
+        "priority": case((is_new, task.excluded.priority), else_=TaskRow.priority),
+        "not_before": case((is_moved, task.excluded.not_before), else_=TaskRow.not_before),
         "attempts": case((TaskRow.failed_at.is_(None), TaskRow.attempts), else_=0),
         "failed_at": None,
         "error": None,
@@ -95,6 +123,7 @@ def enqueue(connection: Connection, upload_id: int, *, not_before: datetime) -> 
             index_elements=[TaskRow.upload_id], set_=anew, where=TaskRow.claim_token.is_(None)
         )
     )
+    turns.urge_elders(connection, upload_id, clock)
 
 
 def withdraw(connection: Connection, upload_id: int) -> None:
@@ -116,14 +145,14 @@ def lift(connection: Connection, upload_id: int, *, now: datetime) -> None:
 
 
 def claim(connection: Connection, *, worker: str, lease: timedelta, now: datetime) -> Task | None:
-    """Take the oldest task that may begin, for *lease*; None if there is none.
+    """Take the first task that may begin, for *lease*; None if there is none.
 
     *worker* begins with the id of its role; what follows is for people.
     Two workers never get the same row: PostgreSQL skips rows that another has locked, and SQLite,
     which drops the lock clause, lets one writer in at a time (see engine.py).
     """
     clock = _clock(connection, now)
-    task_id = connection.execute(_due(clock).with_for_update(skip_locked=True, of=TaskRow)).scalar()
+    task_id = turns.first_due(connection, clock, lock=True)
     if task_id is None:
         return None
     claimed = (
@@ -131,7 +160,7 @@ def claim(connection: Connection, *, worker: str, lease: timedelta, now: datetim
         .where(TaskRow.id == task_id)
         .values(
             claim_token=secrets.token_hex(16), claimed_by=worker, attempts=TaskRow.attempts + 1,
-            claimed_until=_lease_end(connection, now, lease),
+            claimed_until=_after(connection, now, lease),
         )
         .returning(TaskRow.id, TaskRow.upload_id, TaskRow.claim_token, TaskRow.attempts)
     )  # fmt: skip
@@ -145,16 +174,18 @@ def next_wakeup(connection: Connection, *, now: datetime) -> timedelta | None:
     A duration and not an instant, since it is the database's clock that counts.
     """
     clock = _clock(connection, now)
-    if connection.execute(_due(clock)).scalar() is not None:
+    if is_paused(connection):
+        return None
+    if turns.first_due(connection, clock) is not None:
         return timedelta(0)
-    opens = case((TaskRow.claim_token.is_(None), TaskRow.not_before), else_=TaskRow.claimed_until)
-    at, then = connection.execute(_may_begin(func.min(opens, type_=Instant), clock)).one()
-    return None if at is None else max(at - then, timedelta(0))
+    then, *instants = connection.execute(select(clock, *turns.openings(clock))).one()
+    naps = [max(at - then, timedelta(0)) for at in instants if at is not None]
+    return min(naps, default=None)
 
 
 def extend(connection: Connection, task: Task, *, lease: timedelta, now: datetime) -> bool:
     """Keep a claim for another *lease*; false if it has been lost to another worker."""
-    until = _lease_end(connection, now, lease)
+    until = _after(connection, now, lease)
     return _changed(connection, update(TaskRow).where(_is(task)).values(claimed_until=until))
 
 
@@ -170,15 +201,26 @@ def postpone(connection: Connection, task: Task, *, until: datetime, error: str)
 
 
 def give_up(
-    connection: Connection, task: Task, error: str, *, advice: str | None = None, now: datetime
+    connection: Connection,
+    task: Task,
+    error: str,
+    *,
+    reason: str | None = None,
+    advice: str | None = None,
+    now: datetime,
 ) -> bool:
-    """Note that an upload cannot be ingested, for the reason *error*; false if the claim is lost."""
+    """Note that an upload cannot be ingested; false if the claim is lost.
+
+    *error* is for whoever looks into the queue; *reason* and *advice* are for the photographer, who reads
+    the error if nobody has better words.
+    """
     upload = uploads.get(connection, task.upload_id, lock=True)
     failed = update(TaskRow).where(_is(task)).values(failed_at=now, error=error, **_FREE)
     if not _changed(connection, failed):
         return False
     if upload.state is UploadState.RECEIVED:
-        uploads.change(connection, upload, Change.GAVE_UP, now=now, reason=error, advice=advice)
+        words = reason or error
+        uploads.change(connection, upload, Change.GAVE_UP, now=now, reason=words, advice=advice)
     feed.append(
         connection, EventKind.TASK_FAILED, data={"task": task.id, "error": error},
         job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
@@ -188,7 +230,7 @@ def give_up(
 
 def dead_workers(connection: Connection, *, now: datetime) -> list[str]:
     """Return the workers that have claims and run no more."""
-    query = select(TaskRow.claimed_by).where(TaskRow.claimed_by.is_not(None)).distinct()
+    query = select(TaskRow.claimed_by).where(TaskRow.claim_token.is_not(None)).distinct()
     claimants = [str(worker) for worker in connection.execute(query).scalars()]
     alive = {str(role.id) for role in roles.known(connection, kind="worker") if role.is_alive(now)}
     return [worker for worker in claimants if worker.partition(" ")[0] not in alive]
@@ -200,7 +242,7 @@ def free_claims(connection: Connection, worker: str, *, tried: bool) -> int:
     *tried*: it may have died of one of them, so that the attempts count.
     """
     attempts = TaskRow.attempts if tried else TaskRow.attempts - 1
-    freed = update(TaskRow).where(TaskRow.claimed_by == worker)
+    freed = update(TaskRow).where(TaskRow.claim_token.is_not(None), TaskRow.claimed_by == worker)
     return connection.execute(freed.values(attempts=attempts, **_FREE)).rowcount
 
 
@@ -240,8 +282,23 @@ def is_paused(connection: Connection) -> bool:
     return connection.execute(select(StudioRow.ingest_paused)).scalar() is True
 
 
+def backlogs(connection: Connection, *, now: datetime) -> list[Backlog]:
+    """Return how much there is to do of each priority, the first one first."""
+    clock = _clock(connection, now)
+    working = TaskRow.claim_token.is_not(None)
+    query = select(
+        TaskRow.priority, clock.label("now"),
+        func.count(case((_IS_WAITING, 1))).label("waiting"),
+        func.count(case((working, 1))).label("working"),
+        func.count(TaskRow.failed_at).label("failed"),
+        func.min(case((_IS_WAITING, TaskRow.not_before)), type_=Instant).label("since"),
+    ).group_by(TaskRow.priority)  # fmt: skip
+    found = {row.priority: row for row in connection.execute(query)}
+    return [_backlog(priority, found.get(priority.value)) for priority in Priority]
+
+
 def listing(connection: Connection) -> list[QueuedTask]:
-    """Return every task there is, the oldest first."""
+    """Return every task there is, in the order of their turns."""
     query = (
         select(
             TaskRow, EntryRow.job_id, JobRow.name.label("job"), EntryRow.parent_id, EntryRow.name
@@ -249,7 +306,7 @@ def listing(connection: Connection) -> list[QueuedTask]:
         .join(UploadRow, UploadRow.id == TaskRow.upload_id)
         .join(EntryRow, EntryRow.id == UploadRow.entry_id)
         .join(JobRow, JobRow.id == EntryRow.job_id)
-        .order_by(TaskRow.id)
+        .order_by(TaskRow.priority, TaskRow.not_before, TaskRow.id)
     )
     rows = connection.execute(query).all()
     directories = Directories(connection, (row.job_id for row in rows))
@@ -269,46 +326,13 @@ def _clock(connection: Connection, now: datetime) -> ColumnElement[datetime]:
     return literal(now, Instant)
 
 
-def _lease_end(
-    connection: Connection, now: datetime, lease: timedelta
+def _after(
+    connection: Connection, now: datetime, pause: timedelta
 ) -> ColumnElement[datetime] | datetime:
+    """Return the time when *pause* has passed."""
     if connection.dialect.name == "postgresql":
-        return func.statement_timestamp(type_=Instant) + literal(lease, Interval)
-    return now + lease
-
-
-def _due(clock: ColumnElement[datetime]) -> Select[int]:
-    """Select the oldest task that can be claimed now."""
-    unclaimed = or_(TaskRow.claim_token.is_(None), TaskRow.claimed_until < clock)
-    return (
-        _may_begin(TaskRow.id)
-        .where(TaskRow.not_before <= clock, unclaimed)
-        .order_by(TaskRow.not_before, TaskRow.id)
-        .limit(1)
-    )
-
-
-def _may_begin(*columns: Any) -> Select[*tuple[Any, ...]]:
-    """Select from the tasks that nothing but time keeps from beginning.
-
-    Something else is: the studio's pause, somebody who is still writing to the entry (what he writes
-    will be ingested instead), and an earlier upload of the same entry that has its turn first.
-    """
-    sibling, writing = aliased(UploadRow), aliased(UploadRow)
-    earlier = aliased(TaskRow)
-    paused = exists().where(StudioRow.ingest_paused)
-    open_writer = exists().where(
-        writing.entry_id == UploadRow.entry_id, writing.state == UploadState.RECEIVING.value
-    )
-    has_the_turn = exists().where(
-        earlier.upload_id == sibling.id, sibling.entry_id == UploadRow.entry_id,
-        sibling.id < UploadRow.id, earlier.failed_at.is_(None),
-    )  # fmt: skip
-    return (
-        select(*columns)
-        .join_from(TaskRow, UploadRow, UploadRow.id == TaskRow.upload_id)
-        .where(TaskRow.failed_at.is_(None), ~paused, ~open_writer, ~has_the_turn)
-    )
+        return func.statement_timestamp(type_=Instant) + literal(pause, Interval)
+    return now + pause
 
 
 def _is(task: Task) -> ColumnElement[bool]:
@@ -320,8 +344,10 @@ def _changed(connection: Connection, statement: Any) -> bool:
 
 
 def _retry(connection: Connection, row: Row[Any], *, now: datetime) -> None:
-    anew = {"not_before": now, "attempts": 0, "failed_at": None, "error": None}
+    clock = _clock(connection, now)
+    anew = {"not_before": clock, "attempts": 0, "failed_at": None, "error": None}
     connection.execute(update(TaskRow).where(TaskRow.id == row.id).values(**anew))
+    turns.urge_elders(connection, row.upload_id, clock)
     upload = uploads.get(connection, row.upload_id, lock=True)
     if upload.state is UploadState.FAILED:
         uploads.change(connection, upload, Change.RETRIED, now=now, reason=None, advice=None)
@@ -339,10 +365,21 @@ def _set_paused(connection: Connection, kind: EventKind, *, paused: bool) -> boo
     return True
 
 
+def _backlog(priority: Priority, row: Row[*tuple[Any, ...]] | None) -> Backlog:
+    if row is None:
+        return Backlog(priority=priority, waiting=0, working=0, failed=0, age=None)
+    may_begin = row.since is not None and row.since <= row.now
+    return Backlog(
+        priority=priority, waiting=row.waiting, working=row.working, failed=row.failed,
+        age=row.now - row.since if may_begin else None,
+    )  # fmt: skip
+
+
 def _queued(row: Row[*tuple[Any, ...]], directories: Directories) -> QueuedTask:
     state = "failed" if row.failed_at else "working" if row.claim_token else "waiting"
     return QueuedTask(
         id=row.id, upload_id=row.upload_id, state=state, attempts=row.attempts,
+        priority=Priority(row.priority),
         path="/".join((row.job, *directories.above(row.parent_id), row.name)),
         not_before=row.not_before, claimed_by=row.claimed_by, claimed_until=row.claimed_until,
         failed_at=row.failed_at, error=row.error,

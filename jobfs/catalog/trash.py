@@ -26,12 +26,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from jobfs.catalog import entries, feed, namesakes, tasks, uploads
+from jobfs.catalog import entries, feed, metadata, namesakes, pairs, tasks, uploads
 from jobfs.catalog.paths import Directories
 from jobfs.catalog.schema import AccountRow, EntryRow, JobRow, PhotoRow, UploadRow
 from jobfs.catalog.uploads import Upload
 from jobfs.domain.events import EventKind
-from jobfs.domain.names import beside, entry_key
+from jobfs.domain.names import beside, entry_key, stem_key
 from jobfs.domain.uploads import UploadState
 from jobfs.errors import JobfsError
 
@@ -184,6 +184,8 @@ def restore(connection: Connection, item_id: str, *, now: datetime) -> str:
         upload = _show_version(connection, upload, version_id, item_id, now=now)
     if upload.removed:
         _put_back(connection, _entry(connection, entry.id), now=now)
+    metadata.entry_changed(connection, entry.id)
+    pairs.settle(connection, entry.id, new=True)
     _ask_for_ingest(connection, upload, now=now)
     return _path(connection, entry.id)
 
@@ -236,6 +238,7 @@ def _put_back(connection: Connection, row: Row[Any], *, now: datetime) -> int:
         return int(there.id)
     name = _free_name(connection, parent_id, row.name)
     place = {"parent_id": parent_id, "name": name, "name_key": entry_key(name)}
+    place |= {"stem_key": stem_key(name)}
     back = {"removed_at": None, "removed_by": None, "replaced": False, "ctime_ns": _ns(now)}
     connection.execute(update(EntryRow).where(EntryRow.id == row.id).values(**place, **back))
     entries.touch(connection, parent_id, now_ns=_ns(now))
@@ -271,7 +274,7 @@ def _ask_for_ingest(connection: Connection, upload: Upload, *, now: datetime) ->
     if upload.state in {UploadState.RECEIVED, UploadState.WAITING} or (
         upload.state is UploadState.INGESTED and not is_photo
     ):
-        tasks.enqueue(connection, upload.id, not_before=now)
+        tasks.enqueue(connection, upload.id, now=now)
 
 
 def _entry(connection: Connection, entry_id: int) -> Row[Any]:

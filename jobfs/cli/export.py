@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from jobfs.catalog import jobs, originals, photos
-from jobfs.catalog.photos import Photo
+from jobfs.catalog import jobs, photo_listing
+from jobfs.catalog.photo_listing import Photo
 from jobfs.cli import targets
 from jobfs.cli.exporting import Exporting
 from jobfs.cli.progress import progress
@@ -37,20 +37,18 @@ def export(
 ) -> None:
     """Copy a job's photos into a folder.
 
-    With the folders, names and times as they were sent; while they are copied they are compared with
-    what was received. DIR is a new folder, an empty one, or an earlier export of the same: then only
-    what is missing, or differs, is copied. Nothing is deleted in it.
+    With the folders, names and times as they were sent, and the raw files beside JPEGs; while they are
+    copied they are compared with what was received. DIR is a new folder, an empty one, or an earlier
+    export of the same: then only what is missing, or differs, is copied. Nothing is deleted in it.
 
     Exit status 1 if a photo could not be copied; the lines say why.
     """
     with studio.reading() as connection:
         found = jobs.by_name(connection, job)
-        listing = photos.listing(connection, found.id, everything=everything)
-        known = originals.of_job(connection, found.id)
-    there = [photo for photo in listing if photo.id in known]  # others were purged just now
+        listing = photo_listing.listing(connection, found.id, everything=everything)
     if rendition is not None:
-        require_rendition(there, rendition)
-    wanted = in_album(there, album)
+        require_rendition(listing, rendition)
+    wanted = in_album(listing, album)
     length = sum(_size(photo, rendition) for photo in wanted)
     with (
         targets.opened(folder, {"job": found.name, "rendition": rendition}) as target,
@@ -58,13 +56,13 @@ def export(
     ):
         exporting = Exporting(studio.store, target, rendition, bar)
         for photo in wanted:
-            exporting.export(photo, known[photo.id])
+            exporting.export(photo)
     _report(exporting)
 
 
 def _size(photo: Photo, rendition: str | None) -> int:
     if rendition is None:
-        return photo.size
+        return sum(original.size for original in photo.originals)
     return sum(one.size for one in photo.renditions if one.name == rendition)
 
 

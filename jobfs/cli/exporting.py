@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobfs.blobs.store import BlobStore
-    from jobfs.catalog.originals import Original
-    from jobfs.catalog.photos import Photo
+    from jobfs.catalog.photo_listing import Original, Photo
     from jobfs.cli.progress import Bar
     from jobfs.cli.targets import Names, Target
 
@@ -77,20 +76,30 @@ class Exporting:
     refused: list[tuple[str, str]] = field(default_factory=list)
     _taken: dict[str, list[Names]] = field(default_factory=dict)  # alike but for their case
 
-    def export(self, photo: Photo, original: Original) -> None:
+    def export(self, photo: Photo) -> None:
         """Copy one photo; what it is refused for is noted. Raises TargetFailedError."""
+        wanted = photo.originals if self.rendition is None else photo.originals[:1]
+        copied = [self._export(photo, original) for original in wanted]
+        if True in copied:
+            self.copied += 1
+        elif None not in copied:
+            self.unchanged += 1
+
+    def _export(self, photo: Photo, original: Original) -> bool | None:
+        """Tell whether a file had to be copied; None if it was refused."""
         try:
             file = _chosen(photo, original, self.rendition)
             self._refuse_taken(file.path)
             if self._is_there(file):
-                self.unchanged += 1
                 self.bar.update(file.size)
-            else:
-                self._copy(file)
+                return False
+            self._copy(file)
         except TargetFailedError:
             raise
         except JobfsError as refusal:
-            self.refused.append((printable(photo.path), printable(str(refusal))))
+            self.refused.append((printable(original.path), printable(str(refusal))))
+            return None
+        return True
 
     def _refuse_taken(self, path: Names) -> None:
         """Raise UnsafeNameError if the disk takes a path for that of another photo."""
@@ -127,7 +136,6 @@ class Exporting:
 
     def _copy(self, file: _File) -> None:
         self.target.put(file.path, self._checked(file), mtime_ns=file.mtime_ns)
-        self.copied += 1
         self.size += file.size
 
     def _checked(self, file: _File) -> Iterator[bytes]:
@@ -159,21 +167,21 @@ def _chosen(photo: Photo, original: Original, rendition: str | None) -> _File:
     """Return the file of a photo that is wanted; raises NoRenditionError and UnsafeNameError."""
     if rendition is None:
         return _File(
-            path=_path(photo, ""), key=original.key, size=photo.size, sha256=photo.sha256,
-            mtime_ns=original.mtime_ns, rendition=False,
+            path=_path(photo, original, ""), key=original.key, size=original.size,
+            sha256=original.sha256, mtime_ns=original.mtime_ns, rendition=False,
         )  # fmt: skip
     made = next((one for one in photo.renditions if one.name == rendition), None)
     if made is None:
         raise NoRenditionError(f"it has no rendition {rendition!r}")
-    ending = "" if photo.path.lower().endswith(_JPEG_ENDINGS) else ".jpg"
+    ending = "" if original.path.lower().endswith(_JPEG_ENDINGS) else ".jpg"
     return _File(
-        path=_path(photo, ending), key=made.key, size=made.size, sha256=None,
+        path=_path(photo, original, ending), key=made.key, size=made.size, sha256=None,
         mtime_ns=original.mtime_ns, rendition=True,
     )  # fmt: skip
 
 
-def _path(photo: Photo, ending: str) -> Names:
-    *above, name = photo.path.split("/")
+def _path(photo: Photo, original: Original, ending: str) -> Names:
+    *above, name = original.path.split("/")
     if not photo.current:
         extension = PurePosixPath(name).suffix
         name = f"{name.removesuffix(extension)} (photo {photo.id}){extension}"

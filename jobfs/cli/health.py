@@ -1,23 +1,28 @@
 """`jobfs health`: whether photographers are served, found out by being one of them."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from jobfs import supervisor
-from jobfs.catalog import accounts, feed
+from jobfs.catalog import accounts, feed, tasks
 from jobfs.catalog.accounts import NoSuchAccountError, PublicKey
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.roles import SILENCE, Role
+from jobfs.cli.output import json_option
+from jobfs.cli.queue import PAUSED
 from jobfs.cli.studio import Studio
 from jobfs.cli.takeover import wait_for_login
 from jobfs.daemon import KINDS, login_config
 from jobfs.domain.accounts import HEALTH_ACCOUNT
 from jobfs.errors import JobfsError
+from jobfs.ingest.confinement import Layer
 from jobfs.login import hostkeys, keys
 
 #: What sftp knows the server by, whatever address it listens on.
@@ -36,23 +41,46 @@ class UnhealthyError(JobfsError):
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=15, show_default=True,
     metavar="SECONDS", help="How long the login and the listing may take.",
 )  # fmt: skip
+@json_option
 @click.pass_obj
-def health(studio: Studio, *, roles: tuple[str, ...], timeout: float) -> None:
+def health(studio: Studio, *, roles: tuple[str, ...], timeout: float, as_json: bool) -> None:
     """Find out whether photographers are served.
 
     Every ROLE (mount, login, worker) must be at work on this machine; without one, those that `jobfs
     up` runs. If login is among them, the account jobfs-health logs in over SFTP and lists its root.
     That account is made for this at the first time: it has no jobs and no password, and only root can
-    read its key. Exit status 1 and a sentence if something is wrong.
+    read its key. Exit status 1 and a sentence if something is wrong. A paused queue is what somebody
+    wants, and only mentioned; so is what the kernel lacks to confine decoders with.
     """
     wanted = roles or supervisor.kinds(studio.config)
     with studio.reading() as connection:
         alive = supervisor.alive(connection)
+        is_paused = tasks.is_paused(connection)
     for kind in wanted:
         _check([role for role in alive if role.kind == kind], kind, now=datetime.now(UTC))
     if "login" in wanted:
         _list_root(studio, timeout)
-    click.echo(f"healthy: {', '.join(wanted)}")
+    facts: dict[str, Any] = {"healthy": list(wanted)}
+    if "worker" in wanted:
+        facts |= {"paused": is_paused, "confinement": _confinement(alive)}
+    _say(facts, as_json=as_json)
+
+
+def _say(facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    click.echo(f"healthy: {', '.join(facts['healthy'])}")
+    if lacking := sorted(set(Layer) - set(facts.get("confinement", Layer))):
+        click.echo(f"Decoders go without {', '.join(lacking)}.", err=True)
+    if facts.get("paused"):
+        click.echo(PAUSED, err=True)
+
+
+def _confinement(alive: Iterable[Role]) -> list[str]:
+    """Return what the decoders of every worker are confined by."""
+    each = [set(role.confinement or ()) for role in alive if role.kind == "worker" and role.ready]
+    return sorted(set.intersection(*each)) if each else []
 
 
 def _check(alive: Iterable[Role], kind: str, *, now: datetime) -> None:

@@ -80,6 +80,10 @@ def job() -> None:
         "quota": Lazy(
             "jobfs.cli.quota:quota", "Show or set how much an account may have in its jobs."
         ),
+        "status-files": Lazy(
+            "jobfs.cli.account:status_files",
+            "Show an account the files in which jobfs tells what has arrived, or not.",
+        ),
         "passwd": Lazy("jobfs.cli.account:passwd", "Give an account another password."),
         "enable": Lazy("jobfs.cli.account:enable", "Let an account log in again."),
         "disable": Lazy("jobfs.cli.account:disable", "Keep an account from logging in."),
@@ -105,6 +109,7 @@ def key() -> None:
     cls=LazyGroup,
     lazy={
         "list": Lazy("jobfs.cli.photo:list_photos", "List a job's photos."),
+        "show": Lazy("jobfs.cli.photo:show", "Show all that is known of one photo."),
         "export": Lazy("jobfs.cli.export:export", "Copy a job's photos into a folder."),
         "rerender": Lazy(
             "jobfs.cli.rerender:rerender", "Have the renditions of a job's photos made anew."
@@ -130,7 +135,11 @@ def trash() -> None:
 @main.group(
     cls=LazyGroup,
     lazy={
-        "list": Lazy("jobfs.cli.queue:list_tasks", "List the tasks that are not done."),
+        "list": Lazy(
+            "jobfs.cli.queue:list_tasks",
+            "List the tasks that are not done, in the order in which they will begin.",
+        ),
+        "show": Lazy("jobfs.cli.queue:show", "Show how much there is to do."),
         "retry": Lazy("jobfs.cli.queue:retry", "Try tasks again that have failed."),
         "pause": Lazy("jobfs.cli.queue:pause", "Let workers begin no more tasks."),
         "resume": Lazy("jobfs.cli.queue:resume", "Let workers begin tasks again."),

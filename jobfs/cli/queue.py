@@ -5,26 +5,52 @@ from datetime import UTC, datetime
 import click
 
 from jobfs.catalog import tasks
-from jobfs.catalog.tasks import QueuedTask
-from jobfs.cli.output import Facts, json_option, print_listing
+from jobfs.catalog.tasks import Backlog, QueuedTask
+from jobfs.cli.output import Facts, json_option, print_facts, print_listing
 from jobfs.cli.studio import Studio
+
+#: What is said wherever somebody may wonder why nothing begins.
+PAUSED = "The queue is paused: `jobfs queue resume` lets workers begin again."
 
 
 @click.command("list")
 @json_option
 @click.pass_obj
 def list_tasks(studio: Studio, *, as_json: bool) -> None:
-    """List the tasks that are not done.
+    """List the tasks that are not done, in the order in which they will begin.
 
-    Those that wait, those that a worker has, and those that have failed for good.
+    Those that wait, those that a worker has, and those that have failed for good. Uploads come before
+    imports, and imports before photos to be rendered again; among equals the oldest comes first.
     """
     with studio.reading() as connection:
         listing = [_facts(task) for task in tasks.listing(connection)]
         is_paused = tasks.is_paused(connection)
-    columns = ("id", "state", "path", "attempts", "not_before", "claimed_by", "error")
+    columns = ("id", "priority", "state", "path", "attempts", "not_before", "claimed_by", "error")
     print_listing(listing, columns, as_json=as_json, timezone=studio.timezone)
     if is_paused:
-        click.echo("The queue is paused: `jobfs queue resume` lets workers begin again.", err=True)
+        click.echo(PAUSED, err=True)
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def show(studio: Studio, *, as_json: bool) -> None:
+    """Show how much there is to do, and for how long it has waited.
+
+    For uploads, for imports and for photos to be rendered again: how many tasks wait, are worked on
+    and have failed, and the age of the one that has waited for longest, in seconds.
+    """
+    with studio.reading() as connection:
+        backlogs = tasks.backlogs(connection, now=datetime.now(UTC))
+        is_paused = tasks.is_paused(connection)
+    counts = {backlog.priority.word: _counts(backlog) for backlog in backlogs}
+    if as_json:
+        print_facts({"paused": is_paused, **counts}, as_json=True, timezone=studio.timezone)
+        return
+    lines = [{"priority": word, **facts} for word, facts in counts.items()]
+    print_listing(lines, tuple(lines[0]), as_json=False, timezone=studio.timezone)
+    if is_paused:
+        click.echo(PAUSED, err=True)
 
 
 @click.command()
@@ -51,9 +77,10 @@ def retry(studio: Studio, task_id: int | None, *, all_failed: bool) -> None:
 @click.command()
 @click.pass_obj
 def pause(studio: Studio) -> None:
-    """Let workers begin no more tasks.
+    """Let workers begin no more tasks, wherever they run.
 
-    Uploads are received as ever; what a worker has begun is finished.
+    Uploads are received as ever; what a worker has begun is finished. It holds until `jobfs queue
+    resume`, whatever is started again meanwhile.
     """
     with studio.writing() as connection:
         changed = tasks.pause(connection)
@@ -69,9 +96,16 @@ def resume(studio: Studio) -> None:
     click.echo("resumed" if changed else "was not paused")
 
 
+def _counts(backlog: Backlog) -> Facts:
+    age = None if backlog.age is None else int(backlog.age.total_seconds())
+    return {
+        "waiting": backlog.waiting, "working": backlog.working, "failed": backlog.failed, "age": age
+    }  # fmt: skip
+
+
 def _facts(task: QueuedTask) -> Facts:
     return {
-        "id": task.id, "state": task.state, "path": task.path, "attempts": task.attempts,
-        "not_before": task.not_before, "claimed_by": task.claimed_by,
+        "id": task.id, "priority": task.priority.word, "state": task.state, "path": task.path,
+        "attempts": task.attempts, "not_before": task.not_before, "claimed_by": task.claimed_by,
         "claimed_until": task.claimed_until, "failed_at": task.failed_at, "error": task.error,
     }  # fmt: skip

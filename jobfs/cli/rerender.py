@@ -4,9 +4,13 @@ from datetime import UTC, datetime
 
 import click
 
-from jobfs.catalog import jobs, originals, photos, tasks
+from jobfs.catalog import jobs, photo_listing, sidecars, tasks
 from jobfs.cli.selection import in_album
 from jobfs.cli.studio import Studio
+from jobfs.domain.tasks import Priority
+
+#: Tasks that are asked for in one transaction: SQLite keeps photographers waiting for its end.
+_AT_ONCE = 100
 
 
 @click.command()
@@ -16,14 +20,24 @@ from jobfs.cli.studio import Studio
 def rerender(studio: Studio, job: str, album: str | None) -> None:
     """Have the renditions of a job's photos made anew.
 
-    Workers do it, one photo after the other; until a photo has its new renditions it keeps the old ones.
-    `jobfs queue list` shows how far they are. The originals stay as they are.
+    Workers do it when no upload and no import waits, one photo after the other; until a photo has its
+    new renditions it keeps the old ones. `jobfs queue list` shows how far they are. What the photos'
+    files and sidecars say is read again as well. The originals stay as they are.
     """
+    with studio.reading() as connection:
+        job_id = jobs.by_name(connection, job).id
+        wanted = in_album(photo_listing.listing(connection, job_id), album)
+        beside = sidecars.albums(connection, job_id)
+    shown = {photo.album for photo in wanted}
+    uploads = [original.upload_id for photo in wanted for original in photo.originals]
+    uploads += [upload_id for upload_id, its_album in beside.items() if its_album in shown]
+    for first in range(0, len(uploads), _AT_ONCE):
+        _ask(studio, uploads[first : first + _AT_ONCE])
+    click.echo(f"photos that wait for new renditions: {len(wanted):,}")
+
+
+def _ask(studio: Studio, uploads: list[int]) -> None:
     now = datetime.now(UTC)
     with studio.writing() as connection:
-        job_id = jobs.by_name(connection, job).id
-        known = originals.of_job(connection, job_id)
-        wanted = in_album(photos.listing(connection, job_id), album)
-        for photo in wanted:
-            tasks.enqueue(connection, known[photo.id].upload_id, not_before=now)
-    click.echo(f"photos that wait for new renditions: {len(wanted):,}")
+        for upload_id in uploads:
+            tasks.enqueue(connection, upload_id, now=now, priority=Priority.RERENDER)

@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Sequence
 
-from jobfs.catalog.photos import Photo
+from jobfs.catalog.photo_listing import Photo
 from jobfs.cli.output import printable
 from jobfs.domain.names import entry_key
 from jobfs.errors import JobfsError

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import jobs, photos, problems
+from jobfs.catalog import jobs, photo_listing, problems
 from jobfs.catalog.jobs import Job
-from jobfs.catalog.photos import Photo
+from jobfs.catalog.photo_listing import Photo
 from jobfs.cli.output import cell
 from jobfs.cli.page import Heading, Picture, page
 from jobfs.cli.studio import Studio
@@ -42,7 +42,7 @@ def sheet(studio: Studio, name: str, folder: Path) -> None:
     """
     with studio.reading() as connection:
         job = jobs.by_name(connection, name)
-        listing = photos.listing(connection, job.id)
+        listing = photo_listing.listing(connection, job.id)
         faults = problems.listing(connection, job.id)
     _prepare(folder)
     pictures = _pictures(listing, studio.store, folder)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from jobfs.domain import names
 from jobfs.domain.completeness import Finding, Structure
+from jobfs.domain.metadata import sidecars
 from jobfs.domain.quotas import size_in_words
 from jobfs.domain.uploads import Change
 
@@ -97,7 +98,7 @@ def _judge_bytes(name: str, evidence: Evidence) -> Verdict:
     if finding.structure is Structure.TRUNCATED:
         return _short(finding.reason, finding.format)
     if finding.structure is Structure.NOT_AN_IMAGE:
-        return _foreign(name)
+        return _no_image(name)
     if finding.structure is Structure.UNKNOWN_END and not evidence.finished:
         return Verdict(change=Change.POSTPONED, quiet=True, format=finding.format)
     return Verdict(change=Change.FOUND_WHOLE, format=finding.format)
@@ -116,7 +117,9 @@ def _over_quota(evidence: Evidence, quota: int) -> Verdict:
     )
 
 
-def _foreign(name: str) -> Verdict:
+def _no_image(name: str) -> Verdict:
+    if sidecars.is_xmp(name):  # whether it can be read is for ingest to find out, as with pixels
+        return Verdict(change=Change.FOUND_WHOLE, format=sidecars.FORMAT)
     if names.is_sidecar(name):
         return Verdict(change=Change.FOUND_FOREIGN)
     return Verdict(

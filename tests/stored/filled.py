@@ -69,7 +69,7 @@ class Job:
         entry = select(UploadRow.entry_id).where(UploadRow.id == upload_id)
         photo = insert(PhotoRow).values(
             entry_id=self.connection.scalar(entry), upload_id=upload_id, current=current,
-            width=300, height=200, created_at=NOON,
+            format="JPEG", width=300, height=200, created_at=NOON,
         )  # fmt: skip
         return self.connection.execute(photo.returning(PhotoRow.id)).scalar_one()
 

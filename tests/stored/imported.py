@@ -19,7 +19,10 @@ from jobfs.cli.main import main
 from jobfs.domain.exif import Shot
 from jobfs.domain.jobs import JobStatus
 from tests.stored import studio
-from tests.stored.sending import claimed, now, pending
+from tests.stored.sending import claimed, now, pending, picture
+
+RED, BLUE, GREEN = picture("red"), picture("blue"), picture("green")
+LONG_AGO = 1_000_000_000_123_456_789  # nanoseconds; 2001
 
 
 @dataclass(frozen=True)
@@ -132,9 +135,22 @@ class ImportedJob:
         size = len(b"preview of " + data[-20:])
         preview = Rendition(name="preview", width=60, height=40, size=size, key=key)
         return Ingested(
-            sha256=hashlib.sha256(data).hexdigest(), width=60, height=40, renditions=(preview,),
+            sha256=hashlib.sha256(data).hexdigest(), format="JPEG", width=60, height=40,
+            renditions=(preview,),
             shot=Shot(taken=f"2026-05-04T10:11:{len(data) % 60:02}", serial=str(len(data))),
         )  # fmt: skip
+
+
+def card(folder: Path) -> Path:
+    """Make a folder with two albums, as a photographer keeps them, and return it."""
+    for name, data in {
+        "loose.jpg": RED, "Class 1/a.jpg": BLUE, "Class 1/group/b.jpg": GREEN, "Zoë/ü.jpg": RED,
+    }.items():  # fmt: skip
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, ns=(LONG_AGO, LONG_AGO + len(name)))
+    return folder
 
 
 def tree(folder: Path) -> dict[str, tuple[bytes, int]]:

@@ -18,6 +18,7 @@ from jobfs.catalog.tasks import Task
 from jobfs.catalog.uploads import Upload
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.names import entry_key
+from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change
 
 
@@ -63,10 +64,10 @@ class Sender:
         with self.catalog.writing() as connection:
             return roles.start(connection, "mount", process, now=now())
 
-    def send(self, path: str, content: bytes = b"") -> int:
+    def send(self, path: str, content: bytes = b"", *, priority: Priority = Priority.UPLOAD) -> int:
         """Send a file, whole; over one of that name, if there is one. Returns the upload's id."""
         upload_id = self.begin(path, content)
-        self.close(upload_id, content)
+        self.close(upload_id, content, priority=priority)
         return upload_id
 
     def begin(self, path: str, content: bytes = b"") -> int:
@@ -85,14 +86,16 @@ class Sender:
                 blob_key=key, now=now(),
             )  # fmt: skip
 
-    def close(self, upload_id: int, content: bytes = b"") -> None:
+    def close(
+        self, upload_id: int, content: bytes = b"", *, priority: Priority = Priority.UPLOAD
+    ) -> None:
         """Close it, judged whole."""
         with self.catalog.writing() as connection:
             upload = uploads.get(connection, upload_id)
             uploads.change(
                 connection, upload, Change.FOUND_WHOLE, now=now(), size=len(content), format="JPEG"
             )
-            tasks.enqueue(connection, upload_id, not_before=now())
+            tasks.enqueue(connection, upload_id, now=now(), priority=priority)
 
     def remove(self, path: str) -> None:
         """Remove a file."""

@@ -73,13 +73,18 @@ def look(connection: Connection, account_id: int, path: str) -> Node:
 
 
 def listed(connection: Connection, directory: int) -> list[str]:
-    """Return the names in a directory, read in pages of two."""
+    """Return the names in a directory, read in pages of two, but for the files that jobfs writes."""
     names: list[str] = []
     after = 0
     while page := views.children(connection, directory, after=after, limit=2):
-        names += [node.name for node, _ in page]
+        names += [node.name for node, _ in page if not is_report(node)]
         after = page[-1].cookie
     return names
+
+
+def is_report(node: Node) -> bool:
+    """Whether jobfs writes a file, and no client has sent it."""
+    return inodes.unpack(node.inode).kind is Kind.REPORT
 
 
 def place(connection: Connection, account_id: int, path: str) -> Place:

@@ -25,7 +25,7 @@ from jobfs.domain.jobs import JobStatus
 from tests.conftest import PostgreSQL
 from tests.stored.studio import NOON, job, plain_sql
 
-PATIENCE = 60  # seconds after which a ring counts as lost
+PATIENCE = 180  # seconds after which a ring counts as lost
 
 #: A stranger's program: says when it may be told to, and writes with plain SQLite.
 STRANGER = """
@@ -49,10 +49,9 @@ def database(catalog: Catalog) -> Database:
 
 
 @pytest.fixture
-def on_postgresql(postgresql: PostgreSQL) -> Iterator[Database]:
+def on_postgresql(migrated_postgresql: str) -> Iterator[Database]:
     """The door of a catalog on PostgreSQL that holds two jobs."""
-    catalog = Catalog(postgresql.new_database())
-    migrate.upgrade(catalog)
+    catalog = Catalog(migrated_postgresql)
     with catalog.writing() as connection:
         job(connection, "One")
         job(connection, "Two")

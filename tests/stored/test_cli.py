@@ -25,6 +25,7 @@ from jobfs.catalog import accounts, feed, roles, studio, tasks
 from jobfs.catalog.engine import Catalog
 from jobfs.cli import takeover
 from jobfs.cli.main import main
+from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import UploadState
 from jobfs.login import hostkeys, passwords
 from tests.stored.filled import NOON, Job
@@ -380,7 +381,7 @@ def test_problems_are_listed_for_one_job_or_all(jobfs: Run, catalog: Catalog) ->
 def test_a_failed_task_is_listed_and_retried(jobfs: Run, catalog: Catalog) -> None:
     with catalog.writing() as connection:
         job = Job.add(connection, "Wedding")
-        tasks.enqueue(connection, job.upload("a.jpg", UploadState.FAILED), not_before=NOON)
+        tasks.enqueue(connection, job.upload("a.jpg", UploadState.FAILED), now=NOON)
         connection.execute(text("UPDATE task SET attempts = 5, error = 'no memory'"))
         connection.execute(text("UPDATE task SET failed_at = not_before"))
 
@@ -404,6 +405,32 @@ def test_a_paused_queue_says_so(jobfs: Run) -> None:
     assert jobfs("queue", "pause").stdout == "was paused already\n"
     jobfs("queue", "resume")
     assert jobfs("queue", "list").stderr == ""
+
+
+def test_the_queue_says_how_much_there_is_to_do(jobfs: Run, catalog: Catalog) -> None:
+    with catalog.writing() as connection:
+        job = Job.add(connection, "Wedding")
+        for name, asked in (("a.jpg", Priority.IMPORT), ("b.jpg", Priority.UPLOAD)):
+            upload = job.upload(name, UploadState.RECEIVED)
+            tasks.enqueue(connection, upload, now=datetime.now(UTC), priority=asked)
+
+    listed = json_of(jobfs("queue", "list", "--json"))
+    facts = json_of(jobfs("queue", "show", "--json"))
+    jobfs("queue", "pause")
+    shown = jobfs("queue", "show")
+
+    assert [(task["priority"], task["path"]) for task in listed] == [
+        ("upload", "Wedding/b.jpg"),
+        ("import", "Wedding/a.jpg"),
+    ]
+    assert facts["paused"] is False
+    assert {word: facts[word]["waiting"] for word in ("upload", "import", "rerender")} == {
+        "upload": 1, "import": 1, "rerender": 0,
+    }  # fmt: skip
+    assert facts["upload"]["age"] >= 0
+    assert facts["rerender"]["age"] is None
+    assert re.search(r"^import +1 +0 +0 +\d+$", shown.stdout, re.MULTILINE)
+    assert "paused" in shown.stderr
 
 
 # --- the sheet ---

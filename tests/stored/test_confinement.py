@@ -10,20 +10,20 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
+import pillow_heif
 import pytest
 import trio
 from PIL import Image
-from trio_parallel import BrokenWorkerError
 
 from jobfs.config import IngestConfig, standard_renditions
-from jobfs.ingest import child, colour, rendering
+from jobfs.ingest import colour, profiles, rendering
 from jobfs.ingest.confinement import Layer
 from jobfs.ingest.decoder import Decoders, open_decoders
 from jobfs.ingest.outcomes import Decoded, Outcome, Wanted
-from tests.stored.sending import picture, shot_at
+from tests.pure import sensors
+from tests.stored.sending import shot_at
 
 
 @pytest.fixture
@@ -54,19 +54,20 @@ def offered() -> frozenset[Layer]:
 
 
 async def test_every_layer_that_the_kernel_offers_is_active(decoders: Decoders) -> None:
-    pid = await decoders.run(os.getpid)
+    (pid,) = decoders.pids
     status = await trio.Path(f"/proc/{pid}/status").read_text("ascii")
 
-    assert await decoders.run(child.layers) == offered()
+    assert decoders.layers == offered()
     assert ("Seccomp:\t2\n" in status) == (Layer.CALLS in offered())
     assert "NoNewPrivs:\t1\n" in status
 
 
 async def test_the_log_says_what_is_active_and_what_is_lacking(
-    decoders: Decoders, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.INFO, "jobfs.ingest.decoder"):
-        await decoders.warm_up()
+        async with open_decoders(IngestConfig(decoders=1), standard_renditions()):
+            pass
 
     active, *lacking = [record.getMessage() for record in caplog.records]
     assert active.startswith("decoders are confined by ")
@@ -209,9 +210,12 @@ def test_a_layer_that_is_refused_is_left_out_and_work_goes_on(surroundings: list
 
 def test_what_decoding_was_kept_from_is_not_taken_for_damage(surroundings: list[str]) -> None:
     """A picture whose bytes come from a file that has to be opened first."""
-    curious = "type('Curious', (io.BytesIO,), {'read': lambda *_: open('/etc/passwd').read()})()"
-    decode = f"rendering.render({curious}, [], pixel_limit=1)"
-    attempt = ("from jobfs.ingest import rendering", decode)
+    curious = (
+        "type('Curious', (io.BytesIO,), {'read': lambda *_: open('/etc/passwd').read()})(bytes(9))"
+    )
+    decode = f"rendering.render({curious}, wanted, pixel_limit=1)"
+    wanted = "wanted = [outcomes.Wanted(name='one', edge=1, quality=1)]"
+    attempt = (f"from jobfs.ingest import outcomes, rendering\n{wanted}", decode)
 
     assert tried(surroundings, attempt, confine="confinement.confine()") in REFUSED
 
@@ -229,6 +233,42 @@ def noise(mode: str) -> Image.Image:
     return Image.effect_noise((900, 600), 60).convert("RGB").convert(mode)
 
 
+def other_formats() -> dict[str, bytes]:
+    """Return pictures that take a way through every other library."""
+    pillow_heif.register_heif_opener()
+    codes = {"tiff_lzw", "tiff_adobe_deflate", "group4", "packbits", "lzma", "jpeg", "zstd"}
+    numbered = {"color_primaries": 9, "transfer_characteristics": 16}
+    p3 = profiles.of_codes(12, 13)
+    sensor = noise("RGB").resize((600, 400))
+    whole = sensors.dng(noise("RGB"), preview=noise("RGB"))
+    return {
+        **{
+            f"TIFF with {code}": saved(
+                noise("1" if code == "group4" else "RGB"), "TIFF", compression=code
+            )
+            for code in codes
+        },
+        "CMYK TIFF": saved(noise("CMYK"), "TIFF"),
+        "Lab TIFF": saved(Image.new("LAB", (90, 60), (120, 90, 180)), "TIFF"),
+        "TIFF of floats": saved(noise("L").convert("F"), "TIFF"),
+        "TIFF of several": saved(noise("RGB"), "TIFF", save_all=True, append_images=[noise("L")]),
+        "GIF": saved(noise("P"), "GIF", save_all=True, append_images=[noise("P")]),
+        "WebP": saved(noise("RGB"), "WEBP", icc_profile=p3),
+        "transparent WebP": saved(noise("RGBA"), "WEBP", lossless=True),
+        "animated WebP": saved(noise("RGB"), "WEBP", save_all=True, append_images=[noise("RGB")]),
+        "AVIF": saved(noise("RGB"), "AVIF", speed=10, icc_profile=p3),
+        "AVIF with alpha": saved(noise("RGBA"), "AVIF", speed=10),
+        "HEIC": saved(noise("RGB"), "HEIF", icc_profile=p3),
+        "HEIC in tiles": saved(noise("RGB"), "HEIF", tile_size=256),
+        "HEIC of ten bits": saved(Image.new("I;16", (90, 60), 30_000), "HEIF"),
+        "HEIC of a film": saved(noise("RGBA"), "HEIF", **numbered),
+        "raw file": sensors.dng(sensor),
+        "raw file by halves": sensors.dng(noise("RGB").resize((4200, 120))),
+        "raw file with a preview": whole,
+        "part of a raw file": whole[: len(whole) // 2],
+    }
+
+
 def pictures() -> dict[str, bytes]:
     """Return pictures that take different ways through Pillow."""
     shot = shot_at("2026:05:04 10:11:12")
@@ -241,7 +281,7 @@ def pictures() -> dict[str, bytes]:
     return {
         "JPEG": jpeg,
         "progressive JPEG": saved(noise("RGB"), "JPEG", progressive=True),
-        "JPEG in Adobe RGB": saved(noise("RGB"), "JPEG", icc_profile=colour.adobe_rgb()),
+        "JPEG in Adobe RGB": saved(noise("RGB"), "JPEG", icc_profile=profiles.adobe_rgb()),
         "JPEG that says Adobe RGB": saved(noise("RGB"), "JPEG", exif=adobe),
         "grey JPEG": saved(noise("L"), "JPEG"),
         "CMYK JPEG": saved(noise("CMYK"), "JPEG"),
@@ -251,6 +291,7 @@ def pictures() -> dict[str, bytes]:
         "palette PNG": saved(noise("P"), "PNG", transparency=0),
         "black and white PNG": saved(noise("1"), "PNG"),
         "PNG of 16 bits": saved(deep, "PNG"),
+        **other_formats(),
         "half a JPEG": jpeg[: len(jpeg) // 2],
         "nothing": b"",
         "another file": b"II*\0" + bytes(100),
@@ -283,6 +324,13 @@ def seen(outcome: Outcome) -> Outcome:
     return replace(outcome, renditions=tuple(renditions))
 
 
+async def test_a_decoder_has_one_thread_when_it_is_confined(decoders: Decoders) -> None:
+    """A thread that a library had begun before would go on unconfined."""
+    (pid,) = decoders.pids
+
+    assert len(await trio.to_thread.run_sync(os.listdir, f"/proc/{pid}/task")) == 1
+
+
 async def decoded(decoders: Decoders, folder: Path, content: bytes) -> Outcome:
     """Have a decoder decode a file; returns what it came to."""
     path = folder / "picture"
@@ -292,25 +340,3 @@ async def decoded(decoders: Decoders, folder: Path, content: bytes) -> Outcome:
         return await decoders.decode(descriptor)
     finally:
         os.close(descriptor)
-
-
-async def test_a_decoder_that_was_refused_something_goes_on(
-    decoders: Decoders, tmp_path: Path
-) -> None:
-    pid = await decoders.run(os.getpid)
-    with pytest.raises(PermissionError):
-        await decoders.run(socket.socket)
-
-    assert isinstance(await decoded(decoders, tmp_path, picture()), Decoded)
-    assert await decoders.run(os.getpid) == pid
-
-
-async def test_a_decoder_gets_no_file_without_its_ticket_and_is_replaced(
-    decoders: Decoders, tmp_path: Path
-) -> None:
-    guess = partial(child.decode, bytes(16), [], pixel_limit=1, seconds=9)
-
-    with pytest.raises(BrokenWorkerError):
-        await decoders.run(guess)
-
-    assert isinstance(await decoded(decoders, tmp_path, picture()), Decoded)

@@ -1,5 +1,6 @@
 """Every row of one database into another: the four ways between SQLite and PostgreSQL."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -10,14 +11,16 @@ import pytest
 from sqlalchemy import delete, func, select, text
 
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import copying, feed, jobs, migrate
+from jobfs.catalog import copying, feed, jobs
 from jobfs.catalog import studio as studios
 from jobfs.catalog.copying import CopyDiffersError, NotEmptyError
 from jobfs.catalog.engine import Catalog, Connection
 from jobfs.catalog.schema import AccountRow, Base, EventRow
 from jobfs.domain.jobs import JobStatus
 from tests.conftest import PostgreSQL
+from tests.pure.raws import dng
 from tests.stored import studio
+from tests.stored.metadata import bring, jpeg, xmp
 from tests.stored.studio import NOON, plain_sql
 from tests.stored.test_migrations import described
 from tests.stored.wedding import BLUE, RED, Wedding
@@ -30,6 +33,10 @@ def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
     wedding.mkdir("Wedding/Class 1")
     wedding.ingest(wedding.send("Wedding/Class 1/a.jpg", RED))
     wedding.ingest(wedding.overwrite("Wedding/Class 1/a.jpg", BLUE))
+    wedding.ingest(wedding.send("Wedding/Class 1/a.dng", dng()), format_name="DNG")
+    said = xmp(title="The cake", keywords=("cake", "Käte"), rating=-1)
+    bring(wedding, "Wedding/Class 1/said.jpg", jpeg(place=True, packet=said))
+    bring(wedding, "Wedding/Class 1/said.xmp", said)
     wedding.send("Wedding/b.jpg", RED)
     wedding.unlink("Wedding/b.jpg")
     wedding.mkdir("Wedding/Würzburg 2")
@@ -44,12 +51,14 @@ def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
     """An empty database of each kind, with a schema."""
     if request.param == "sqlite":
-        catalog = Catalog(f"sqlite:///{tmp_path}/target.sqlite3")
+        file = tmp_path / "target.sqlite3"
+        shutil.copy(request.getfixturevalue("migrated_file"), file)
+        catalog = Catalog(f"sqlite:///{file}")
     else:
         server = request.getfixturevalue("postgresql")
         assert isinstance(server, PostgreSQL)
-        catalog = Catalog(server.new_database())
-    migrate.upgrade(catalog)
+        template = request.getfixturevalue("migrated_template")
+        catalog = Catalog(server.new_database(template=template))
     yield catalog
     catalog.dispose()
 

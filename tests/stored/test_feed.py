@@ -21,10 +21,9 @@ KEY = PublicKey(line="ssh-ed25519 AAAA", fingerprint="SHA256:abc", comment="anna
 
 
 @pytest.fixture
-def on_postgresql(postgresql: PostgreSQL) -> Iterator[Catalog]:
+def on_postgresql(migrated_postgresql: str) -> Iterator[Catalog]:
     """A catalog whose transactions run beside each other."""
-    catalog = Catalog(postgresql.new_database(), connections=12)
-    upgrade(catalog)
+    catalog = Catalog(migrated_postgresql, connections=12)
     yield catalog
     catalog.dispose()
 

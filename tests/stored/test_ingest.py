@@ -1,8 +1,8 @@
 import hashlib
 import io
 import os
-import resource
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,24 +10,27 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import numpy
 import pytest
 import trio
+import trio.testing
+import zxingcpp
 from PIL import Image
-from trio_parallel import BrokenWorkerError
+from zxingcpp import BarcodeFormat
 
 from jobfs import database as door
 from jobfs import processes
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import photos, problems, roles, tasks, uploads
+from jobfs.catalog import photo_listing, photos, problems, roles, tasks, uploads
 from jobfs.catalog.engine import Catalog, Connection
-from jobfs.catalog.photos import Photo
+from jobfs.catalog.photo_listing import Photo
 from jobfs.catalog.tasks import QueuedTask, Task
 from jobfs.config import Config, IngestConfig, standard_renditions
 from jobfs.database import Database
 from jobfs.domain.uploads import UploadState
 from jobfs.ingest import child, pipeline, role
-from jobfs.ingest.decoder import Decoders, open_decoders
-from jobfs.ingest.outcomes import Broken, Decoded, Refused
+from jobfs.ingest.decoder import PICTURES, Decoders, DecoderStartError, open_decoders
+from jobfs.ingest.outcomes import Broken, Decoded, Outcome, Refused
 from tests.stored.sending import Sender, now, picture, shot_at
 
 ONE = IngestConfig(decoders=1)
@@ -52,7 +55,7 @@ async def decoders() -> AsyncIterator[Decoders]:
 
 def listed(sender: Sender) -> list[Photo]:
     with sender.catalog.reading() as connection:
-        return photos.listing(connection, sender.job_id)
+        return photo_listing.listing(connection, sender.job_id)
 
 
 def queued(sender: Sender) -> list[QueuedTask]:
@@ -101,6 +104,37 @@ async def test_an_upload_becomes_a_photo_with_renditions(
             sizes[rendition.name] = image.size
     assert sizes == {"thumbnail": (256, 171), "preview": (1024, 683), "large": (2048, 1365)}
     assert sender.upload(upload).state is UploadState.INGESTED
+
+
+async def test_codes_in_a_picture_are_stored_and_in_no_rendition(
+    sender: Sender, database: Database, decoders: Decoders
+) -> None:
+    barcode = zxingcpp.create_barcode("ORDER 17", BarcodeFormat.QRCode)
+    card = io.BytesIO()
+    Image.fromarray(numpy.asarray(barcode.to_image(scale=8))).save(card, "JPEG")
+    sender.send("QR_1.JPG", card.getvalue())
+
+    await pipeline.ingest(database, sender.store, decoders, claim(sender))
+
+    (photo,) = listed(sender)
+    assert [(code.format, code.text) for code in photo.codes] == [("QR Code", "ORDER 17")]
+    stored = [sender.store.rendition(one.key).read_bytes() for one in photo.renditions]
+    assert not any(b"ORDER" in content for content in stored)
+
+
+async def test_a_file_that_was_given_up_is_a_photo_once_it_is_retried(
+    sender: Sender, database: Database, decoders: Decoders
+) -> None:
+    upload = sender.send("IMG_1.JPG", picture())
+    given_up = partial(tasks.give_up, reason="it was a bad day", advice="wait", now=now())
+    await database.write(given_up, claim(sender), "its decoder ended by SIGSEGV")
+    assert reasons(sender) == {"IMG_1.JPG": "it was a bad day"}
+
+    await database.write(tasks.retry, queued(sender)[0].id, now=now())
+    await pipeline.ingest(database, sender.store, decoders, claim(sender))
+
+    assert sender.upload(upload).state is UploadState.INGESTED
+    assert (queued(sender), reasons(sender)) == ([], {})
 
 
 async def test_the_sha256_is_of_the_bytes_in_the_store(
@@ -156,12 +190,12 @@ async def test_a_damaged_picture_is_a_problem_in_plain_words(
 async def test_another_kind_of_file_is_unsupported(
     sender: Sender, database: Database, decoders: Decoders
 ) -> None:
-    upload = sender.send("scan.tif", b"II*\0" + bytes(100))
+    upload = sender.send("scan.tif", b"%PDF-1.7" + bytes(100))
 
     await pipeline.ingest(database, sender.store, decoders, claim(sender))
 
     assert sender.upload(upload).state is UploadState.UNSUPPORTED
-    assert "JPEG and PNG" in reasons(sender)["scan.tif"]
+    assert "JPEG, PNG" in reasons(sender)["scan.tif"]
 
 
 async def test_a_picture_that_no_decoder_survives_fails_after_three_tries(
@@ -179,7 +213,8 @@ async def test_a_picture_that_no_decoder_survives_fails_after_three_tries(
     (given_up,) = queued(sender)
     assert (given_up.state, given_up.attempts) == ("failed", pipeline.TRIES)
     assert sender.upload(upload).state is UploadState.FAILED
-    assert "took longer" in reasons(sender)["IMG_1.JPG"]
+    assert "took longer" in (given_up.error or "")
+    assert "takes too long to open" in reasons(sender)["IMG_1.JPG"]
 
 
 async def test_bytes_that_the_store_has_lost_are_a_failure_and_no_damage(
@@ -230,30 +265,34 @@ async def opened(content: bytes, folder: Path) -> AsyncIterator[int]:
         os.close(descriptor)
 
 
-async def test_a_decoder_has_no_rights_and_little_room(decoders: Decoders) -> None:
-    pid = await decoders.run(os.getpid)
+async def facts(pid: int) -> dict[str, str]:
+    """Return what the kernel says of a process."""
     status = await trio.Path(f"/proc/{pid}/status").read_text("ascii")
-    limits = {
-        name: (await decoders.run(partial(resource.getrlimit, getattr(resource, name))))[0]
-        for name in ("RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_CORE", "RLIMIT_NPROC")
-    }
+    return dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
 
-    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    assert set(facts["Uid"].split()) == {str(child.identity())}
-    assert facts["NoNewPrivs"] == "1"
-    assert limits == {
-        "RLIMIT_AS": ONE.memory_limit, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0, "RLIMIT_NPROC": 0,
-    }  # fmt: skip
+
+async def test_a_decoder_has_no_rights_and_little_room(decoders: Decoders) -> None:
+    (pid,) = decoders.pids
+    limits = await trio.Path(f"/proc/{pid}/limits").read_text("ascii")
+    soft = {line[:26].strip(): line[26:].split()[0] for line in limits.splitlines()}
+
+    known = await facts(pid)
+    assert set(known["Uid"].split()) == {str(child.identity())}
+    assert known["NoNewPrivs"] == "1"
+    assert soft["Max address space"] == str(ONE.memory_limit)
+    assert (soft["Max file size"], soft["Max core file size"]) == ("0", "0")
+    assert soft["Max processes"] == "1024"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
-async def test_a_decoder_of_root_is_nobody(decoders: Decoders, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.touch(mode=0o600)
+async def test_a_decoder_of_root_is_nobody_and_knows_nothing(decoders: Decoders) -> None:
+    (pid,) = decoders.pids
+    known = await facts(pid)
+    environment = await trio.Path(f"/proc/{pid}/environ").read_bytes()
 
-    assert await decoders.run(os.getgroups) == []
-    with pytest.raises(PermissionError):
-        await decoders.run(partial(os.open, str(secret), os.O_RDONLY))
+    assert known["Groups"].split() == []
+    assert int(known["CapEff"], 16) == int(known["CapPrm"], 16) == 0
+    assert [one.partition(b"=")[0] for one in environment.split(b"\0") if one] == [b"PYTHONPATH"]
 
 
 async def test_a_file_that_only_its_worker_may_open_is_handed_over(
@@ -265,22 +304,79 @@ async def test_a_file_that_only_its_worker_may_open_is_handed_over(
         assert isinstance(await decoders.decode(descriptor), Decoded)
 
 
-async def test_a_decoder_that_dies_is_replaced(decoders: Decoders, tmp_path: Path) -> None:
-    with pytest.raises(BrokenWorkerError):
-        await decoders.run(os.abort)
+async def test_a_decoder_that_dies_of_a_picture_costs_that_picture_alone(tmp_path: Path) -> None:
+    """It is stopped before it is asked, so that it has the picture for sure when it dies."""
+    two = msgspec.structs.replace(ONE, decoders=2)
+    outcomes: list[Outcome] = []
+    async with (
+        open_decoders(two, standard_renditions()) as decoders,
+        opened(picture(), tmp_path) as descriptor,
+    ):
 
-    async with opened(picture(), tmp_path) as descriptor:
-        assert isinstance(await decoders.decode(descriptor), Decoded)
+        async def decode() -> None:
+            outcomes.append(await decoders.decode(descriptor))
+
+        pids = decoders.pids
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(decode)
+            nursery.start_soon(decode)
+            await trio.testing.wait_all_tasks_blocked()
+            os.kill(pids[0], signal.SIGKILL)
+            os.kill(pids[1], signal.SIGCONT)
+        outcomes.append(await decoders.decode(descriptor))
+
+    broken = [outcome for outcome in outcomes if isinstance(outcome, Broken)]
+    assert [one.cause for one in broken] == ["its decoder ended by SIGKILL"]
+    assert "could not be opened safely" in broken[0].reason
+    assert sum(isinstance(outcome, Decoded) for outcome in outcomes) == 2
 
 
 async def test_a_decoder_that_dies_idle_harms_nobody(tmp_path: Path) -> None:
     async with open_decoders(ONE, standard_renditions()) as decoders:
-        os.kill(await decoders.run(os.getpid), signal.SIGKILL)
+        os.kill(decoders.pids[0], signal.SIGKILL)
 
         async with opened(picture(), tmp_path) as descriptor:
             outcomes = [await decoders.decode(descriptor) for _ in range(2)]
 
     assert isinstance(outcomes[-1], Decoded)
+
+
+async def test_a_picture_that_is_wanted_no_more_costs_its_decoder_alone(tmp_path: Path) -> None:
+    async with (
+        open_decoders(ONE, standard_renditions()) as decoders,
+        opened(picture(), tmp_path) as descriptor,
+    ):
+        os.kill(decoders.pids[0], signal.SIGSTOP)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(decoders.decode, descriptor)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+        assert isinstance(await decoders.decode(descriptor), Decoded)
+
+
+async def test_a_worn_out_decoder_is_replaced_and_no_picture_is_lost(tmp_path: Path) -> None:
+    async with (
+        open_decoders(ONE, standard_renditions()) as decoders,
+        opened(b"no picture", tmp_path) as descriptor,
+    ):
+        first = decoders.pids
+        outcomes = [await decoders.decode(descriptor) for _ in range(PICTURES + 1)]
+
+        assert decoders.pids != first
+    assert all(isinstance(outcome, Refused) for outcome in outcomes)
+
+
+async def test_decoders_that_cannot_begin_are_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    with pytest.raises(ExceptionGroup) as group:
+        async with open_decoders(ONE, standard_renditions()):
+            pass
+
+    assert group.group_contains(DecoderStartError)
 
 
 async def test_a_decoder_that_takes_too_long_is_killed(tmp_path: Path) -> None:
@@ -289,7 +385,14 @@ async def test_a_decoder_that_takes_too_long_is_killed(tmp_path: Path) -> None:
         open_decoders(hasty, standard_renditions()) as decoders,
         opened(picture(), tmp_path) as descriptor,
     ):
-        assert isinstance(await decoders.decode(descriptor), Broken)
+        (pid,) = decoders.pids
+        os.kill(pid, signal.SIGSTOP)  # it hangs, as surely as in any endless loop
+        outcome = await decoders.decode(descriptor)
+
+        await decoders.decode(descriptor)  # by its successor
+        assert decoders.pids != [pid]
+    assert isinstance(outcome, Broken)
+    assert "takes too long to open" in outcome.reason
 
 
 async def test_a_picture_with_too_many_pixels_is_never_decoded(tmp_path: Path) -> None:
@@ -359,6 +462,15 @@ async def test_a_worker_ingests_what_is_there_and_what_comes(
     assert [photo.path for photo in listed(sender)] == ["after.jpg", "before.jpg"]
 
 
+async def test_a_worker_says_what_its_decoders_are_confined_by(
+    sender: Sender, database: Database, decoders: Decoders
+) -> None:
+    async with worker(sender, database):
+        (role,) = await database.read(partial(roles.known, kind="worker"))
+
+    assert role.confinement == tuple(sorted(decoders.layers))
+
+
 async def test_one_bad_file_holds_up_no_other(sender: Sender, database: Database) -> None:
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         sender.send(name, picture()[:300] if name == "a.jpg" else picture())
@@ -401,7 +513,7 @@ async def test_an_upload_that_is_a_photo_may_be_ingested_again(
 ) -> None:
     upload = sender.send("IMG_1.JPG", picture())
     await pipeline.ingest(database, sender.store, decoders, claim(sender))
-    await database.write(tasks.enqueue, upload, not_before=now())
+    await database.write(tasks.enqueue, upload, now=now())
 
     await pipeline.ingest(database, sender.store, decoders, claim(sender))
 

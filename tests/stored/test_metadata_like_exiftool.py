@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
+from jobfs.blobs.store import BlobStore
+from jobfs.catalog import descriptions
+from jobfs.catalog.engine import Catalog
 from jobfs.domain.metadata import blocks, xmp
 from jobfs.domain.metadata.merging import embedded, merged
 from jobfs.domain.metadata.values import Metadata
 from tests.pure.pictures import noise, reading, saved
+from tests.stored.metadata import bring, known
+from tests.stored.wedding import Wedding
 
 EXIF = (
     "-EXIF:ImageDescription=Exif's Käte", "-EXIF:Artist=Anna", "-EXIF:Copyright=© Exif",
@@ -128,6 +133,33 @@ def test_what_counts_is_what_exiftool_says(tmp_path: Path, case: str, format_nam
     metadata = read(path)
 
     check(metadata, told(path, "-use", "MWG"))
+
+
+@pytest.mark.parametrize("case", ["exif, xmp, and iptc changed since", "a place", "nothing"])
+def test_what_is_in_the_database_is_what_exiftool_says(
+    tmp_path: Path, catalog: Catalog, store: BlobStore, case: str
+) -> None:
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(saved(noise(), "JPEG"))
+    exiftool("-overwrite_original", *CASES[case], path)
+    wedding = Wedding.add(catalog, store)
+
+    bring(wedding, "Wedding/picture.jpg", path.read_bytes())
+
+    (photo,) = known(wedding).values()
+    said, exact = told(path, "-use", "MWG"), told(path)
+    assert photo.known.caption == stripped(said.get("MWG:Description"))
+    assert photo.known.keywords == every(said.get("MWG:Keywords"))
+    assert photo.known.creators == every(said.get("MWG:Creator"))
+    assert photo.known.copyright == said.get("MWG:Copyright")
+    assert photo.known.rating == said.get("MWG:Rating")
+    assert photo.known.orientation == said.get("MWG:Orientation")
+    assert photo.captured == clock(said.get("MWG:DateTimeOriginal"))
+    assert photo.known.make == exact.get("IFD0:Make")
+    assert photo.known.lens == exact.get("ExifIFD:LensModel")
+    place = wedding.do(descriptions.place, photo.row_id)
+    latitude = None if place is None else place.latitude
+    assert latitude == pytest.approx(exact.get("Composite:GPSLatitude"), abs=1e-6)
 
 
 def test_what_the_group_does_not_speak_of_is_what_exiftool_reads(tmp_path: Path) -> None:

@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 
 from jobfs.blobs.store import BlobStore, new_key
-from jobfs.catalog import feed, photos, tasks, uploads
+from jobfs.catalog import feed, photo_listing, photos, tasks, uploads
 from jobfs.catalog.engine import Catalog
-from jobfs.catalog.photos import Ingested, Photo, Recorded, Rendition
+from jobfs.catalog.photo_listing import Photo
+from jobfs.catalog.photos import Ingested, Recorded, Rendition
 from jobfs.domain.exif import Shot
 from jobfs.domain.uploads import Change, UploadState
 from tests.stored.sending import Sender, claimed, now, pending
@@ -24,7 +25,9 @@ def found(sha256: str, shot: Shot = SHOT) -> Ingested:
         Rendition(name=name, width=edge, height=edge, size=edge, key=new_key())
         for name, edge in (("large", 2048), ("preview", 1024), ("thumbnail", 256))
     )
-    return Ingested(sha256=sha256, width=6000, height=4000, shot=shot, renditions=renditions)
+    return Ingested(
+        sha256=sha256, format="JPEG", width=6000, height=4000, shot=shot, renditions=renditions
+    )
 
 
 def record(sender: Sender, upload_id: int, result: Ingested) -> Recorded:
@@ -35,7 +38,7 @@ def record(sender: Sender, upload_id: int, result: Ingested) -> Recorded:
 
 def listed(sender: Sender, *, everything: bool = False) -> list[Photo]:
     with sender.catalog.reading() as connection:
-        return photos.listing(connection, sender.job_id, everything=everything)
+        return photo_listing.listing(connection, sender.job_id, everything=everything)
 
 
 def keys(result: Ingested) -> set[str]:
@@ -173,7 +176,7 @@ def test_the_same_upload_again_gives_the_photo_new_renditions(sender: Sender) ->
     upload, first = sender.send("IMG_1.JPG"), found("aa")
     photo_id = record(sender, upload, first).photo_id
     with sender.catalog.writing() as connection:
-        tasks.enqueue(connection, upload, not_before=now())
+        tasks.enqueue(connection, upload, now=now())
     second = found("aa")
 
     recorded = record(sender, upload, second)
@@ -273,7 +276,7 @@ def test_a_task_that_runs_twice_makes_one_photo(sender: Sender) -> None:
     upload = sender.send("IMG_1.JPG")
     record(sender, upload, found("aa"))
     with sender.catalog.writing() as connection:
-        tasks.enqueue(connection, upload, not_before=now())
+        tasks.enqueue(connection, upload, now=now())
 
     record(sender, upload, found("aa"))
 

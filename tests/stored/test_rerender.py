@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import jobs, photos
+from jobfs.catalog import jobs, photo_listing, sidecars
 from jobfs.catalog.engine import Catalog
+from jobfs.domain.metadata.values import Source
 from tests.stored.imported import ImportedJob
-from tests.stored.sending import pending, picture
+from tests.stored.metadata import xmp
+from tests.stored.sending import claimed, now, pending, picture
 
 
 @pytest.fixture
@@ -22,6 +24,22 @@ def job(catalog: Catalog, store: BlobStore, tmp_path: Path) -> ImportedJob:
     job.jobfs("job", "import", "Wedding", tmp_path / "card")
     job.ingest()
     return job
+
+
+def test_what_sidecars_say_is_read_again_with_their_photos(
+    job: ImportedJob, tmp_path: Path
+) -> None:
+    (tmp_path / "card/Class 2/b.xmp").write_bytes(xmp(title="The cake"))
+    job.jobfs("job", "import", "Wedding", tmp_path / "card")
+    task = claimed(job.catalog, job.files()["Class 2/b.xmp"].upload_id)
+    with job.catalog.writing() as connection:
+        assert sidecars.record(connection, task, Source(), sha256="of it", now=now())
+
+    job.jobfs("photo", "rerender", "Wedding", "--album", "Class 2")
+
+    files = job.files()
+    again = [files["Class 2/b.jpg"].upload_id, files["Class 2/b.xmp"].upload_id]
+    assert pending(job.catalog) == again
 
 
 def test_every_photo_of_a_job_gets_new_renditions(job: ImportedJob) -> None:
@@ -49,5 +67,5 @@ def test_one_album_can_be_had_alone_however_often_it_is_asked_for(job: ImportedJ
 def shown(job: ImportedJob) -> dict[tuple[int, str], str]:
     """Return the keys of the renditions of each photo."""
     with job.catalog.reading() as connection:
-        listed = photos.listing(connection, jobs.by_name(connection, "Wedding").id)
+        listed = photo_listing.listing(connection, jobs.by_name(connection, "Wedding").id)
     return {(photo.id, photo.path): photo.renditions[0].key for photo in listed}

@@ -8,6 +8,7 @@ from jobfs.blobs.store import BlobStore
 from jobfs.catalog import feed, tasks, uploads
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.tasks import NoSuchTaskError, Task
+from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change, UploadState
 from tests.stored.sending import Sender, now, pending
 
@@ -53,7 +54,7 @@ def test_an_upload_has_one_task_however_often_it_is_asked_for(sender: Sender) ->
     upload = sender.send("a.jpg")
 
     with sender.catalog.writing() as connection:
-        tasks.enqueue(connection, upload, not_before=now())
+        tasks.enqueue(connection, upload, now=now())
 
     assert pending(sender.catalog) == [upload]
 
@@ -62,7 +63,7 @@ def test_asking_again_moves_a_waiting_task(sender: Sender) -> None:
     upload = sender.send("a.jpg")
 
     with sender.catalog.writing() as connection:
-        tasks.enqueue(connection, upload, not_before=now() + LATER)
+        tasks.enqueue(connection, upload, now=now(), delay=LATER)
 
     assert claim(sender.catalog) is None
 
@@ -72,7 +73,7 @@ def test_asking_again_leaves_a_claimed_task_alone(sender: Sender) -> None:
     task = claim_one(sender.catalog)
 
     with sender.catalog.writing() as connection:
-        tasks.enqueue(connection, upload, not_before=now())
+        tasks.enqueue(connection, upload, now=now())
 
     assert claim(sender.catalog) is None
     with sender.catalog.writing() as connection:
@@ -84,7 +85,7 @@ def test_asking_again_frees_a_failed_task(sender: Sender) -> None:
     fail(sender.catalog, claim_one(sender.catalog))
 
     with sender.catalog.writing() as connection:
-        tasks.enqueue(connection, upload, not_before=now())
+        tasks.enqueue(connection, upload, now=now())
 
     assert claim_one(sender.catalog).attempts == 1
 
@@ -92,7 +93,7 @@ def test_asking_again_frees_a_failed_task(sender: Sender) -> None:
 def test_a_task_may_not_begin_before_its_time(sender: Sender) -> None:
     upload = sender.send("a.jpg")
     with sender.catalog.writing() as connection:
-        tasks.enqueue(connection, upload, not_before=now() + LATER)
+        tasks.enqueue(connection, upload, now=now(), delay=LATER)
 
     nap = wakeup(sender.catalog)
 
@@ -104,7 +105,7 @@ def test_a_task_may_not_begin_before_its_time(sender: Sender) -> None:
 def test_a_lifted_task_begins_at_once(sender: Sender) -> None:
     upload = sender.send("a.jpg")
     with sender.catalog.writing() as connection:
-        tasks.enqueue(connection, upload, not_before=now() + LATER)
+        tasks.enqueue(connection, upload, now=now(), delay=LATER)
 
     with sender.catalog.writing() as connection:
         tasks.lift(connection, upload, now=now())
@@ -121,6 +122,76 @@ def test_the_oldest_task_is_claimed_first(sender: Sender) -> None:
 
     assert [claim_one(sender.catalog).upload_id for _ in sent] == sent
     assert claim(sender.catalog) is None
+
+
+def test_sentcome_before_imports_and_those_before_renditions_made_anew(sender: Sender) -> None:
+    asked = [Priority.RERENDER, Priority.IMPORT, Priority.UPLOAD, Priority.IMPORT, Priority.UPLOAD]
+    sent = [sender.send(f"{number}.jpg", priority=one) for number, one in enumerate(asked)]
+
+    begun = [claim_one(sender.catalog).upload_id for _ in sent]
+
+    assert begun == [sent[position] for position in (2, 4, 1, 3, 0)]
+
+
+def test_an_import_that_an_upload_of_its_file_waits_for_is_as_urgent(sender: Sender) -> None:
+    other = sender.send("b.jpg", priority=Priority.IMPORT)
+    first = sender.send("a.jpg", priority=Priority.IMPORT)
+    waiting = sender.send("c.jpg")
+
+    second = sender.send("a.jpg")
+
+    begun = []
+    while (task := claim(sender.catalog)) is not None:
+        begun.append(task.upload_id)
+        with sender.catalog.writing() as connection:
+            tasks.finish(connection, task)
+    assert begun == [waiting, first, second, other]
+
+
+def test_renditions_that_are_asked_for_anew_keep_no_newer_upload_waiting(sender: Sender) -> None:
+    photo = sender.send("a.jpg")
+    with sender.catalog.writing() as connection:
+        tasks.withdraw(connection, photo)
+    newer = sender.send("a.jpg")
+    sender.send("b.jpg", priority=Priority.IMPORT)
+
+    with sender.catalog.writing() as connection:
+        tasks.enqueue(connection, photo, now=now(), priority=Priority.RERENDER)
+
+    task = claim_one(sender.catalog)
+    assert task.upload_id == photo
+    with sender.catalog.writing() as connection:
+        tasks.finish(connection, task)
+    assert claim_one(sender.catalog).upload_id == newer
+
+
+def test_an_upload_loses_no_place_when_its_renditions_are_asked_for(sender: Sender) -> None:
+    first, second = sender.send("a.jpg"), sender.send("b.jpg")
+
+    with sender.catalog.writing() as connection:
+        tasks.enqueue(connection, first, now=now(), priority=Priority.RERENDER)
+
+    assert [claim_one(sender.catalog).upload_id for _ in range(2)] == [first, second]
+
+
+def test_the_backlogs_say_how_much_waits_and_for_how_long(sender: Sender) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg"):
+        sender.send(name)
+    fail(sender.catalog, claim_one(sender.catalog))
+    claim_one(sender.catalog)
+    upload = sender.send("e.jpg", priority=Priority.IMPORT)
+    with sender.catalog.writing() as connection:
+        tasks.withdraw(connection, upload)
+        tasks.enqueue(connection, upload, now=now(), delay=LATER, priority=Priority.IMPORT)
+
+    with sender.catalog.reading() as connection:
+        sent, imports, renditions = tasks.backlogs(connection, now=now())
+
+    assert (sent.waiting, sent.working, sent.failed) == (2, 1, 1)
+    assert sent.age is not None
+    assert timedelta(0) <= sent.age < LATER
+    assert (imports.waiting, imports.age) == (1, None)
+    assert (renditions.waiting, renditions.working, renditions.failed) == (0, 0, 0)
 
 
 def test_two_workers_never_get_the_same_task(sender: Sender) -> None:
@@ -198,7 +269,7 @@ def test_nothing_is_ingested_while_somebody_writes_to_its_entry(sender: Sender) 
     assert claim_one(sender.catalog).upload_id == first
 
 
-def test_uploads_of_one_entry_have_their_turns(sender: Sender) -> None:
+def test_sentof_one_entry_have_their_turns(sender: Sender) -> None:
     first, second = sender.send("a.jpg"), sender.send("a.jpg")
     other = sender.send("b.jpg")
 

@@ -32,7 +32,7 @@ from jobfs.tree import changes, versions, views
 from jobfs.tree.changes import Place
 from jobfs.tree.refusals import NoDirectoryError
 from jobfs.tree.views import Node
-from tests.stored.studio import NOON, NOW, account, close, create, job, look, mount
+from tests.stored.studio import NOON, NOW, account, close, create, is_report, job, look, mount
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -343,11 +343,11 @@ def outcome(act: Callable[[Directory], object], directory: Directory) -> object:
 
 
 def listed(connection: Connection, directory: int) -> list[Node]:
-    """List a directory in pages of two."""
+    """List a directory in pages of two, but for the files that jobfs writes."""
     nodes: list[Node] = []
     after = 0
     while page := views.children(connection, directory, after=after, limit=2):
-        nodes += [node for node, _ in page]
+        nodes += [node for node, _ in page if not is_report(node)]
         after = page[-1].cookie
     return nodes
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text
 
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import jobs, migrate, uploads
+from jobfs.catalog import jobs, uploads
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import JobRow
 from jobfs.domain.jobs import JobStatus
@@ -17,7 +17,6 @@ from jobfs.tree.refusals import (
     NoSuchEntryError,
     NotEmptyError,
 )
-from tests.conftest import PostgreSQL
 from tests.pure.pictures import noise, saved
 from tests.stored.studio import (
     NOW,
@@ -37,10 +36,9 @@ JPEG = saved(noise(), "JPEG")
 
 
 @pytest.fixture
-def shared(postgresql: PostgreSQL) -> Iterator[Catalog]:
+def shared(migrated_postgresql: str) -> Iterator[Catalog]:
     """A catalog on PostgreSQL with a job Wedding, in which anna (1) may edit."""
-    catalog = Catalog(postgresql.new_database())
-    migrate.upgrade(catalog)
+    catalog = Catalog(migrated_postgresql)
     with catalog.writing() as connection:
         job(connection, "Wedding", account(connection))
     yield catalog

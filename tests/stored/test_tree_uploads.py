@@ -60,7 +60,7 @@ def test_a_whole_photo_is_received_and_waits_for_a_worker(
         ("a.jpg_original", JPEG, UploadState.WAITING),
         (".DS_Store", b"Bud1", UploadState.WAITING),
         ("contract.pdf", b"%PDF-1.7", UploadState.UNSUPPORTED),
-        ("a.xmp", b"<x:xmpmeta/>", UploadState.UNSUPPORTED),
+        ("roster.csv", b"a;b", UploadState.UNSUPPORTED),
     ],
 )
 def test_anything_else_is_kept_and_no_worker_hears_of_it(
@@ -77,6 +77,15 @@ def test_anything_else_is_kept_and_no_worker_hears_of_it(
     assert upload.state is state
     assert look(connection, anna, f"Wedding/{name}").size == len(data)
     assert queued(connection) == []
+
+
+def test_a_sidecar_is_received_and_queued_like_a_photo(
+    connection: Connection, store: BlobStore, anna: int
+) -> None:
+    upload = send(connection, store, anna, "Wedding/a.xmp", b"<x:xmpmeta/>")
+
+    assert (upload.state, upload.format) == (UploadState.RECEIVED, "XMP")
+    assert queued(connection) == [upload.id]
 
 
 @pytest.mark.parametrize("temporary", ["a.jpg.filepart", ".a.jpg.x7Yz12", "a.jpg_original"])

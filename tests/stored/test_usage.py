@@ -21,14 +21,13 @@ from hypothesis.stateful import (
 from sqlalchemy import Connection, text
 
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import accounts, feed, migrate, purging, trash, uploads, usage
+from jobfs.catalog import accounts, feed, purging, trash, uploads, usage
 from jobfs.catalog.engine import Catalog
 from jobfs.domain.events import EventKind
 from jobfs.domain.quotas import Usage
 from jobfs.domain.uploads import SEALED
 from jobfs.errors import JobfsError
 from jobfs.tree import changes, versions
-from tests.conftest import PostgreSQL
 from tests.stored.studio import (
     NOON,
     NOW,
@@ -271,10 +270,9 @@ def test_the_changes_are_added_up_now_and_then(catalog: Catalog, store: BlobStor
 
 
 @pytest.fixture
-def shared(postgresql: PostgreSQL) -> Iterator[Catalog]:
+def shared(migrated_postgresql: str) -> Iterator[Catalog]:
     """A catalog on PostgreSQL with a job Wedding, in which anna (1) and ben (2) may edit."""
-    catalog = Catalog(postgresql.new_database())
-    migrate.upgrade(catalog)
+    catalog = Catalog(migrated_postgresql)
     with catalog.writing() as connection:
         job(connection, "Wedding", account(connection), account(connection, "ben"))
         mount(connection)

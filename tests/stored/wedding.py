@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, select
 
 from jobfs.blobs.store import BlobStore, new_key
-from jobfs.catalog import feed, photos, purging, trash
+from jobfs.catalog import feed, photo_listing, photos, purging, trash
 from jobfs.catalog import studio as studios
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.photos import Ingested, Rendition
@@ -106,7 +106,7 @@ class Wedding:
 
         self.do(step)
 
-    def ingest(self, upload: Upload, shot: Shot = SHOT) -> int:
+    def ingest(self, upload: Upload, shot: Shot = SHOT, *, format_name: str = "JPEG") -> int:
         """Make an upload a photo, as a worker does; its rendition is in the store."""
         key = new_key()
         self.store.put_rendition(key, b"a rendition")
@@ -114,7 +114,8 @@ class Wedding:
         with self.store.reading(upload.blob_key) as file:
             sha256 = os.read(file, 10**6).hex()  # as good as the real one
         found = Ingested(
-            sha256=sha256, width=60, height=40, shot=shot, renditions=(rendition,)
+            sha256=sha256, format=format_name, width=60, height=40, shot=shot,
+            renditions=(rendition,),
         )  # fmt: skip
         task = claimed(self.catalog, upload.id)
         recorded = self.do(photos.record, task, found, now=NOON)
@@ -156,7 +157,7 @@ class Wedding:
         """Return path and upload of the current photos."""
 
         def step(connection: Connection) -> list[tuple[str, int]]:
-            listed = photos.listing(connection, self.job_id)
+            listed = photo_listing.listing(connection, self.job_id)
             by_id = dict(connection.execute(select(PhotoRow.id, PhotoRow.upload_id)).all())
             return [(photo.path, by_id[photo.id]) for photo in listed]
 

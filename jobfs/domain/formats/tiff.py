@@ -1,10 +1,13 @@
-"""Where a TIFF ends, and raw files built like one (DNG, CR2, NEF, ARW, PEF, ORF, RW2).
+"""Where a TIFF ends, and raw files built like one (DNG, CR2, NEF, ARW, PEF, ORF, RW2, ...).
 
 A header points to a directory of tagged values, that to the next directory and to others below
 it. The picture lies where values say: in strips, in tiles, or in one JPEG. The file is whole if
 no directory, no value and no piece of a picture reaches beyond its end.
 
-Sources: Adobe, TIFF 6.0; for RW2, ExifTool, lib/Image/ExifTool/PanasonicRaw.pm.
+What begins as a TIFF is a raw file if one of its directories has what a sensor saw; its first
+directory may still be a small preview in the best of TIFF.
+
+Sources: Adobe, TIFF 6.0; DNG 1.7; for RW2, ExifTool, lib/Image/ExifTool/PanasonicRaw.pm.
 """
 
 import operator
@@ -28,6 +31,15 @@ _TILE_OFFSETS, _TILE_SIZES = 324, 325
 _JPEG_OFFSET, _JPEG_SIZE = 513, 514
 _PIECES = ((_STRIP_OFFSETS, _STRIP_SIZES), (_TILE_OFFSETS, _TILE_SIZES), (_JPEG_OFFSET, _JPEG_SIZE))
 _DNG_VERSION = 50706
+_COMPRESSION, _PHOTOMETRIC, _MAKE = 259, 262, 271
+#: Of pixels as the sensor has them: one colour each, or before they are given their final brightness.
+_SENSORS = {32803, 34892}
+#: Of sensors only. Source: ExifTool, lib/Image/ExifTool/Exif.pm, %compression.
+_SENSORS_COMPRESSIONS = {32767, 32769, 32770, 32772, 34713, 65000, 65535}
+#: What the raw files of a maker are called, by how the make begins; of all others, simply "raw".
+_BY_MAKE = {b"NIKON": "NEF", b"SONY": "ARW", b"PENTAX": "PEF", b"RICOH": "PEF"}
+_LONGEST_MAKE = 6  # of those
+_PHASE_ONE = {b"IIII", b"MMMM"}  # at offset 8: raw files that begin with a preview
 _PANASONIC_OFFSET = 0x118
 _ELSEWHERE = 0xFFFFFFFF  # as an RW2's strip offset: see _PANASONIC_OFFSET
 
@@ -54,12 +66,30 @@ def inspect(read: ReadAt, size: int) -> Finding:
     reader = Reader(window, layout)
     try:
         found = list(directories(reader))
-        name = "DNG" if any(_DNG_VERSION in directory for directory in found) else name
+        if name == "TIFF":
+            name = _name(reader, found)
         return _judged(reader, found, name)
     except CutError:
         return truncated(name, size)
     except ExhaustedError:
         return unknown_end(name, "it is divided into too many pieces")
+
+
+def _name(reader: Reader, found: list[Directory]) -> str:
+    """Tell a TIFF from the raw files that begin like one."""
+    if any(_DNG_VERSION in directory for directory in found):
+        return "DNG"
+    if any(_is_of_a_sensor(reader, directory) for directory in found):
+        make = found[0].get(_MAKE)
+        letters = reader.window.at(make.position, _LONGEST_MAKE).upper() if make else b""
+        return next((name for maker, name in _BY_MAKE.items() if letters.startswith(maker)), "raw")
+    return "raw" if reader.window.at(8, 4) in _PHASE_ONE else "TIFF"
+
+
+def _is_of_a_sensor(reader: Reader, directory: Directory) -> bool:
+    values = {*reader.values(directory.get(_PHOTOMETRIC))}
+    compressions = {*reader.values(directory.get(_COMPRESSION))}
+    return bool(values & _SENSORS or compressions & _SENSORS_COMPRESSIONS)
 
 
 def _judged(reader: Reader, found: list[Directory], name: str) -> Finding:

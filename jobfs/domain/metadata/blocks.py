@@ -21,12 +21,16 @@ class Blocks:
     """A file's blocks of metadata; None is one that it does not have.
 
     exif       a block, with or without "Exif" before it, or the whole of a file that is a TIFF
+    details    what the block has to say of the exposure, and *gps* of the place, if they stand apart, as
+               in Canon's CR3
     iptc       records of IPTC's information interchange model
     photoshop  image resources, which may hold IPTC's block and a digest of it
     xmp        a packet
     """
 
     exif: Part | None = None
+    details: Part | None = None
+    gps: Part | None = None
     iptc: bytes | None = None
     photoshop: bytes | None = None
     xmp: bytes | None = None

@@ -31,13 +31,15 @@ _HIGHEST = 100_000.0  # metres
 _SEXAGESIMAL = (1.0, 60.0, 3600.0)
 
 
-def read(source: Part) -> Source:
+def read(source: Part, details_apart: Part | None = None, gps_apart: Part | None = None) -> Source:
     """Return what a block of Exif says, or a TIFF file, which is built like one.
 
+    The directories of Exif and GPS are below the main one; or *apart*, as the first of blocks of their own.
     Raises UnreadableMetadataError if it is neither. What cannot be read within it is not there.
     """
     main = main_directory(source)
-    details, gps = main.below(_EXIF), main.below(_GPS)
+    details = main.below(_EXIF) if details_apart is None else main_directory(details_apart)
+    gps = main.below(_GPS) if gps_apart is None else main_directory(gps_apart)
     return Source(
         said=_said(main, details, gps),
         hinted=_hinted(main, details),

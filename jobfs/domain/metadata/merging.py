@@ -4,7 +4,7 @@ The order, by the guidelines of the Metadata Working Group (2.0) and, for sideca
 speak of, by what photographers do; decisions/0007 says why:
 
 1. What people decide (time, title, caption, keywords, creators, copyright, rating, place): sidecars,
-   that of the file's full name first (`x.jpg.xmp`, then `x.xmp`); Exif; XMP; IPTC. If a program that
+   that of the file's full name first (`x.jpg.xmp`, `x.xmp`, `x.cr2.xmp`); Exif; XMP; IPTC. If a program that
    knows no XMP has changed IPTC since (see `photoshop.is_changed`), IPTC comes before XMP. Its texts are
    of limited length: one at its limit with which the XMP's begins is the XMP's.
 2. What the camera knows (make, model, serial, lens, orientation): Exif; XMP; IPTC; sidecars.
@@ -16,6 +16,7 @@ time, sub-second and offset are filled up from the next source that has the same
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from jobfs.domain.metadata import blocks as places
@@ -41,7 +42,7 @@ _LIMITS = {
     "creators": iptc.LONGEST[iptc.CREATOR],
 }
 _LONGEST_CHARACTER = 4  # bytes in UTF-8; a text may have to end so much earlier, less one
-_MOST_SIDECARS = 4
+MOST_SIDECARS = 4  # of one photo that are heeded
 
 _Block = TypeVar("_Block")
 _Whole = Literal["everything", "private"]
@@ -54,7 +55,8 @@ def embedded(blocks: Blocks) -> Source:
     """
     unreadable: dict[str, Json] = {}
     iptc_block = places.iptc_of(blocks)
-    from_exif = _read(exif.read, blocks.exif, "Exif", unreadable)
+    read_exif = partial(exif.read, details_apart=blocks.details, gps_apart=blocks.gps)
+    from_exif = _read(read_exif, blocks.exif, "Exif", unreadable)
     from_iptc = _read(iptc.read, iptc_block, "IPTC", unreadable)
     from_xmp = _read(xmp.read, blocks.xmp, "XMP", unreadable)
     order = [from_exif, from_xmp, from_iptc]
@@ -76,7 +78,7 @@ def merged(file: Source, sidecars: Sequence[Source] = ()) -> Metadata:
     *sidecars* are in the order of their precedence, not of their arrival. The order of the sources is that
     at the top of this module.
     """
-    beside = list(sidecars[:_MOST_SIDECARS])
+    beside = list(sidecars[:MOST_SIDECARS])
     peoples, cameras = [*beside, file], [file, *beside]
     by_people = _first([s.said for s in peoples] + [s.hinted for s in peoples])
     by_camera = _first([s.said for s in cameras] + [s.hinted for s in cameras])

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from jobfs.errors import JobfsError
 
@@ -102,8 +103,9 @@ class Source:
 
     said: Facts = NOTHING
     hinted: Facts = NOTHING
-    everything: Mapping[str, Json] = field(default_factory=dict)
-    private: Mapping[str, Json] = field(default_factory=dict)
+    # of Json, which msgspec cannot read back, as it is recursive
+    everything: Mapping[str, Any] = field(default_factory=dict)
+    private: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,8 +58,8 @@ EVENTS = [
      "old.account_id, old.job_id"),
     ("account", "INSERT", "", "account.added", "account_id", "new.id"),
     # Not of `warned`, which is no news to anybody who acts on accounts.
-    ("account", "UPDATE OF name, password_hash, all_jobs, enabled, quota, removed_at", "",
-     "account.changed", "account_id", "new.id"),
+    ("account", "UPDATE OF name, password_hash, all_jobs, enabled, quota, status_files, removed_at",
+     "", "account.changed", "account_id", "new.id"),
     ("account_key", "INSERT", "", "key.added", "account_id", "new.account_id"),
     ("account_key", "DELETE", "", "key.removed", "account_id", "old.account_id"),
 ]  # fmt: skip
@@ -204,6 +204,7 @@ def upgrade() -> None:
         sa.Column("enabled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("quota", NUMBER, nullable=True),
         sa.Column("warned", NUMBER, server_default=sa.text("0"), nullable=False),
+        sa.Column("status_files", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("removed_at", Instant(), nullable=True),
         sa.CheckConstraint("id BETWEEN 1 AND 1048575", name=op.f("ck_account_id_fits_inode")),
@@ -262,6 +263,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "status IN ('planned', 'prepay', 'selling', 'archived')", name=op.f("ck_job_status")
         ),
+        sa.CheckConstraint("id BETWEEN 1 AND 137438953471", name=op.f("ck_job_id_fits_inode")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
         sa.UniqueConstraint("name", name=op.f("uq_job_name")),
         sa.UniqueConstraint("name_key", name=op.f("uq_job_name_key")),
@@ -287,6 +289,7 @@ def upgrade() -> None:
         sa.Column("seen_at", Instant(), nullable=False),
         sa.Column("taken_xid", NUMBER, server_default=sa.text("0"), nullable=False),
         sa.Column("taken_id", NUMBER, server_default=sa.text("0"), nullable=False),
+        sa.Column("confinement", sa.Text(), nullable=True),
         sa.CheckConstraint("kind IN ('mount', 'login', 'worker')", name=op.f("ck_role_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role")),
         sqlite_autoincrement=True,
@@ -337,6 +340,7 @@ def upgrade() -> None:
         sa.Column("parent_id", NUMBER, nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("name_key", sa.Text(), nullable=False),
+        sa.Column("stem_key", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("directory", sa.Boolean(), nullable=False),
         sa.Column("created_by", NUMBER, nullable=True),
         sa.Column("mtime_ns", NUMBER, nullable=False),
@@ -372,6 +376,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("removed_at IS NULL"),
     )
     op.create_index("ix_entry_namesakes", "entry", ["parent_id", "name_key"], unique=False)
+    op.create_index(
+        "ix_entry_stems",
+        "entry",
+        ["parent_id", "stem_key"],
+        unique=False,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    )
     op.create_index(
         "ix_entry_trash",
         "entry",
@@ -495,7 +507,9 @@ def upgrade() -> None:
         sa.Column("id", NUMBER, nullable=False),
         sa.Column("entry_id", NUMBER, nullable=False),
         sa.Column("upload_id", NUMBER, nullable=False),
+        sa.Column("beside_id", NUMBER, nullable=True),
         sa.Column("current", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
         sa.Column("width", NUMBER, nullable=False),
         sa.Column("height", NUMBER, nullable=False),
         sa.Column("taken", sa.Text(), nullable=True),
@@ -505,6 +519,17 @@ def upgrade() -> None:
         sa.Column("model", sa.Text(), nullable=True),
         sa.Column("serial", sa.Text(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("shot", sa.Text(), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("lens", sa.Text(), nullable=True),
+        sa.Column("orientation", NUMBER, nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("caption", sa.Text(), nullable=True),
+        sa.Column("creators", sa.Text(), nullable=True),
+        sa.Column("copyright", sa.Text(), nullable=True),
+        sa.Column("rating", NUMBER, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["beside_id"], ["photo.id"], name=op.f("fk_photo_beside_id"), onupdate="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["entry_id"], ["entry.id"], name=op.f("fk_photo_entry_id")),
         sa.ForeignKeyConstraint(["upload_id"], ["upload.id"], name=op.f("fk_photo_upload_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_photo")),
@@ -512,10 +537,83 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_photo_entry_id"), "photo", ["entry_id"], unique=False)
+    op.create_index(
+        "ix_photo_beside",
+        "photo",
+        ["beside_id"],
+        unique=False,
+        sqlite_where=sa.text("beside_id IS NOT NULL"),
+        postgresql_where=sa.text("beside_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_photo_taken",
+        "photo",
+        ["taken"],
+        unique=False,
+        sqlite_where=sa.text("taken IS NOT NULL"),
+        postgresql_where=sa.text("taken IS NOT NULL"),
+    )
+    op.create_table(
+        "photo_keyword",
+        sa.Column("photo_id", NUMBER, nullable=False),
+        sa.Column("position", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("keyword", sa.Text(), nullable=False),
+        sa.Column("keyword_key", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["photo.id"], name=op.f("fk_photo_keyword_photo_id"), onupdate="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("photo_id", "position", name=op.f("pk_photo_keyword")),
+    )
+    op.create_index(
+        op.f("ix_photo_keyword_keyword_key"), "photo_keyword", ["keyword_key"], unique=False
+    )
+    op.create_table(
+        "photo_metadata",
+        sa.Column("photo_id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("whole", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["photo.id"], name=op.f("fk_photo_metadata_photo_id"), onupdate="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("photo_id", name=op.f("pk_photo_metadata")),
+    )
+    op.create_table(
+        "photo_code",
+        sa.Column("photo_id", NUMBER, nullable=False),
+        sa.Column("number", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("position", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["photo.id"], name=op.f("fk_photo_code_photo_id"), onupdate="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("photo_id", "number", name=op.f("pk_photo_code")),
+    )
+    op.create_table(
+        "photo_place",
+        sa.Column("photo_id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("latitude", sa.Double(), nullable=True),
+        sa.Column("longitude", sa.Double(), nullable=True),
+        sa.Column("altitude", sa.Double(), nullable=True),
+        sa.Column("private", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["photo.id"], name=op.f("fk_photo_place_photo_id"), onupdate="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("photo_id", name=op.f("pk_photo_place")),
+    )
+    op.create_table(
+        "upload_metadata",
+        sa.Column("upload_id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["upload_id"], ["upload.id"], name=op.f("fk_upload_metadata_upload_id")
+        ),
+        sa.PrimaryKeyConstraint("upload_id", name=op.f("pk_upload_metadata")),
+    )
     op.create_table(
         "task",
         sa.Column("id", NUMBER, nullable=False),
         sa.Column("upload_id", NUMBER, nullable=False),
+        sa.Column("priority", NUMBER, server_default=sa.text("0"), nullable=False),
         sa.Column("not_before", Instant(), nullable=False),
         sa.Column("attempts", NUMBER, server_default=sa.text("0"), nullable=False),
         sa.Column("claim_token", sa.Text(), nullable=True),
@@ -523,6 +621,7 @@ def upgrade() -> None:
         sa.Column("claimed_by", sa.Text(), nullable=True),
         sa.Column("failed_at", Instant(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.CheckConstraint("priority BETWEEN 0 AND 2", name=op.f("ck_task_priority")),
         sa.ForeignKeyConstraint(["upload_id"], ["upload.id"], name=op.f("fk_task_upload_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
         sa.UniqueConstraint("upload_id", name=op.f("uq_task_upload_id")),
@@ -531,10 +630,18 @@ def upgrade() -> None:
     op.create_index(
         "ix_task_free",
         "task",
-        ["not_before", "id"],
+        ["priority", "not_before", "id"],
         unique=False,
         sqlite_where=sa.text("failed_at IS NULL"),
         postgresql_where=sa.text("failed_at IS NULL"),
+    )
+    op.create_index(
+        "ix_task_claimed",
+        "task",
+        ["claimed_until"],
+        unique=False,
+        sqlite_where=sa.text("claim_token IS NOT NULL"),
+        postgresql_where=sa.text("claim_token IS NOT NULL"),
     )
     op.create_table(
         "rendition",
@@ -545,7 +652,9 @@ def upgrade() -> None:
         sa.Column("height", NUMBER, nullable=False),
         sa.Column("size", NUMBER, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["photo_id"], ["photo.id"], name=op.f("fk_rendition_photo_id")),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["photo.id"], name=op.f("fk_rendition_photo_id"), onupdate="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rendition")),
         sa.UniqueConstraint("photo_id", "name", name=op.f("uq_rendition_photo_id_name")),
         sqlite_autoincrement=True,

@@ -1,0 +1,124 @@
+"""Whose turn it is: which of the tasks that wait begins next.
+
+Of the tasks that may begin, that of the first priority goes first, and among equals the one that has been
+allowed to begin for longest, whichever worker asks. So whatever is ingested between the moment when an
+upload may begin and its photo was in a worker's hands before: no more tasks than there are decoders, of
+all workers together. Nothing is begun for later, so no worker has to itself what another could do.
+
+- *May begin* counts from `not_before`: from the close of an upload, or from when a task that was put back
+  is to be tried again. A claim that is given back or lost has its old place.
+- Versions of one file go in the order they were sent. The earlier one of them has the priority of the later,
+  which waits for it; else an upload would wait behind an import of the same name.
+- Imports wait as long as there are uploads that may begin, and new renditions as long as there are imports.
+
+Times are the database's own; see `jobfs.catalog.tasks`.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import aliased
+
+from jobfs.catalog.schema import Instant, StudioRow, TaskRow, UploadRow
+from jobfs.domain.tasks import Priority
+from jobfs.domain.uploads import UploadState
+
+
+def first_due(
+    connection: Connection, clock: ColumnElement[datetime], *, lock: bool = False
+) -> int | None:
+    """Return the task that is to begin next; None if none can be claimed now.
+
+    *lock* its row, and pass over those that others have locked.
+    """
+    for priority in Priority:  # one by one, so that each search begins where its index does
+        due = _due(priority, clock)
+        if lock:
+            due = due.with_for_update(skip_locked=True, of=TaskRow)
+        found = connection.execute(due).scalar()
+        if found is not None:
+            return found
+    return None
+
+
+def openings(clock: ColumnElement[datetime]) -> list[ScalarSelect[Any]]:
+    """Select when time alone lets a task be claimed: NULL, or a later instant, each.
+
+    At the first of them a task of some priority need no longer be waited with, or a lease ends.
+    """
+    begins = [
+        select(func.min(TaskRow.not_before, type_=Instant))
+        .where(
+            TaskRow.priority == priority.value, TaskRow.not_before > clock,
+            TaskRow.failed_at.is_(None),
+        )
+        .scalar_subquery()
+        for priority in Priority
+    ]  # fmt: skip
+    ends = select(func.min(TaskRow.claimed_until, type_=Instant)).where(
+        TaskRow.claim_token.is_not(None), TaskRow.claimed_until >= clock
+    )
+    return [*begins, ends.scalar_subquery()]
+
+
+def urge_elders(connection: Connection, upload_id: int, clock: ColumnElement[datetime]) -> None:
+    """Give each task of an upload's entry the priority of the later ones, which wait for it.
+
+    One that is urged so counts as allowed to begin from now on, or it would come before uploads that
+    have waited for longer than the one it is urged for.
+    """
+    entry = select(UploadRow.entry_id).where(UploadRow.id == upload_id).scalar_subquery()
+    query = (
+        select(TaskRow.id, TaskRow.priority)
+        .join(UploadRow, UploadRow.id == TaskRow.upload_id)
+        .where(UploadRow.entry_id == entry, TaskRow.failed_at.is_(None))
+        .order_by(UploadRow.id.desc())
+    )
+    since = case((TaskRow.not_before < clock, clock), else_=TaskRow.not_before)
+    urgent = max(Priority).value
+    for task_id, priority in connection.execute(query).all():
+        if priority > urgent:
+            urged = update(TaskRow).where(TaskRow.id == task_id)
+            connection.execute(urged.values(priority=urgent, not_before=since))
+        urgent = min(urgent, priority)
+
+
+def _due(priority: Priority, clock: ColumnElement[datetime]) -> Select[int]:
+    """Select the oldest task of a priority that can be claimed now.
+
+    More than time may keep it: the studio's pause, somebody who is still writing to the entry (what
+    he writes will be ingested instead), and an earlier upload of the entry that has its turn first.
+    """
+    sibling, writing = aliased(UploadRow), aliased(UploadRow)
+    earlier = aliased(TaskRow)
+    unclaimed = or_(TaskRow.claim_token.is_(None), TaskRow.claimed_until < clock)
+    paused = exists().where(StudioRow.ingest_paused)
+    open_writer = exists().where(
+        writing.entry_id == UploadRow.entry_id, writing.state == UploadState.RECEIVING.value
+    )
+    has_the_turn = exists().where(
+        earlier.upload_id == sibling.id, sibling.entry_id == UploadRow.entry_id,
+        sibling.id < UploadRow.id, earlier.failed_at.is_(None),
+    )  # fmt: skip
+    return (
+        select(TaskRow.id)
+        .join_from(TaskRow, UploadRow, UploadRow.id == TaskRow.upload_id)
+        .where(
+            TaskRow.priority == priority.value, TaskRow.not_before <= clock,
+            TaskRow.failed_at.is_(None), unclaimed, ~paused, ~open_writer, ~has_the_turn,
+        )
+        .order_by(TaskRow.not_before, TaskRow.id)
+        .limit(1)
+    )  # fmt: skip
