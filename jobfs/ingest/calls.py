@@ -2,7 +2,8 @@
 
 A list of what is allowed, not of what is not: the kernel gets new calls every year. It holds what
 Python, its memory, its lock and its pipes need while files are decoded that were opened by others:
-nothing that names a file, makes a socket, a process or a thread, or touches another process.
+nothing that names a file, makes a socket or a process, or touches another process. Threads it may make,
+since libde265 decodes HEIC in one of its own; a thread is confined as the one that made it.
 
 Refused calls fail and do not kill. What libraries try and can do without must stay possible; who has
 been taken over gains nothing by trying. Calls from 424 on fail with ENOSYS, as on a kernel that is
@@ -32,6 +33,10 @@ _NUMBER, _MACHINE, _ARGUMENTS = 0, 4, 16
 _UNIFIED = 424  # include/uapi/asm-generic/unistd.h: pidfd_send_signal and all later
 _PROT_EXEC = 0x4  # include/uapi/asm-generic/mman-common.h
 _AT_EMPTY_PATH = 0x1000  # include/uapi/linux/fcntl.h
+#: What pthread_create() asks of clone(2), and nothing else does: CLONE_VM, _FS, _FILES, _SIGHAND, _THREAD,
+#: _SYSVSEM, _SETTLS, _PARENT_SETTID and _CHILD_CLEARTID. Source: the GNU C library,
+#: sysdeps/unix/sysv/linux/createthread.c; it turns to clone(2) where clone3(2) is not there.
+_A_THREAD = 0x003D0F00
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ _MACHINES = {"x86_64": _Machine(0xC000003E, 0), "aarch64": _Machine(0xC00000B7, 
 _ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     # files that are open
     "read": (0, 63), "write": (1, 64), "close": (3, 57), "lseek": (8, 62), "fstat": (5, 80),
-    "pread64": (17, 67), "recvmsg": (47, 212),
+    "pread64": (17, 67), "recvmsg": (47, 212), "dup3": (292, 24),
     "poll": (7, None), "ppoll": (271, 73), "select": (23, None), "pselect6": (270, 72),
     # memory
     "brk": (12, 214), "munmap": (11, 215), "mremap": (25, 216), "madvise": (28, 233),
@@ -63,17 +68,20 @@ _ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     "getrusage": (98, 165), "sched_getaffinity": (204, 123), "sysinfo": (99, 179),
     "uname": (63, 160), "clock_gettime": (228, 113), "clock_getres": (229, 114),
     "gettimeofday": (96, 169), "time": (201, None), "getrandom": (318, 278),
+    # a thread's beginning
+    "set_robust_list": (273, 99), "rseq": (334, 293),
     # the end
     "exit": (60, 93), "exit_group": (231, 94),
 }  # fmt: skip
 
 #: Calls that are allowed with some arguments only; numbers as above.
-_MMAP, _MPROTECT, _NEWFSTATAT, _PRLIMIT64, _TGKILL = (
+_MMAP, _MPROTECT, _NEWFSTATAT, _PRLIMIT64, _TGKILL, _CLONE = (
     (9, 222),
     (10, 226),
     (262, 79),
     (302, 261),
     (234, 131),
+    (56, 220),
 )
 
 
@@ -113,6 +121,7 @@ def _conditional(column: int, pid: int) -> list[Instruction]:
         *_if(_NEWFSTATAT[column], 3, (_IF_ANY_BIT, 0, 1, _AT_EMPTY_PATH)),  # fstat() in Debian 12
         *_if(_PRLIMIT64[column], 0, (_IF_EQUAL, 0, 1, 0)),
         *_if(_TGKILL[column], 0, (_IF_EQUAL, 0, 1, pid)),  # abort()
+        *_if(_CLONE[column], 0, (_IF_EQUAL, 0, 1, _A_THREAD)),
     ]
 
 

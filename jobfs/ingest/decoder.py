@@ -1,110 +1,262 @@
-"""Decoding from the worker's side: processes that are kept warm, limited, and killed when they hang."""
+"""Decoding from the worker's side: processes that are kept warm, limited, and killed when they hang.
+
+There are as many as the settings say. When one ends, for whatever reason, its successor begins at once and
+not with the next picture; the others go on meanwhile.
+"""
 
 import math
+import os
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from functools import partial
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from logging import getLogger
-from typing import TypeVar
 
 import trio
-from trio_parallel import BrokenWorkerError, WorkerContext, open_worker_context
 
 from jobfs.config import IngestConfig, Rendition
-from jobfs.ingest import child
+from jobfs.errors import JobfsError
+from jobfs.ingest import failing, handover, messages
 from jobfs.ingest.confinement import Layer
-from jobfs.ingest.handover import Counter, open_counter
-from jobfs.ingest.outcomes import Broken, Outcome, Wanted
+from jobfs.ingest.messages import DecodeRequest, DescribeRequest, MalformedError, Request
+from jobfs.ingest.outcomes import Outcome, Wanted
 
 log = getLogger(__name__)
 
-T = TypeVar("T")
+#: Pictures after which a process is replaced: memory that libraries have lost is given back.
+PICTURES = 200
+#: What runs in a decoder, loaded there and not here: this process has no use for its libraries.
+_PROGRAM = "jobfs.ingest.child"
+#: Seconds until another is begun when one has not even begun to work.
+_PAUSE = 1.0
 
-#: Seconds that idle processes have to end by themselves.
-GRACE = 5.0
+
+class DecoderStartError(JobfsError):
+    """A decoder ends before it can work; EIO, as without it nothing is ingested."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"a decoder cannot start: it ended {how}; what it said is above")
+
+
+class _Process:
+    """One decoder; *layers* is what confines it, *pid* its process."""
+
+    def __init__(self, process: trio.Process, connection: trio.socket.SocketType) -> None:
+        self._process = process
+        self._connection = connection
+        self.pid = process.pid
+        self.layers: frozenset[Layer] = frozenset()
+        self.is_back = trio.Event()  # when it may be asked again
+
+    @classmethod
+    async def begin(cls, memory: int) -> "_Process":
+        """Start a decoder and wait until it is ready; raises DecoderStartError."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await trio.lowlevel.open_process(
+                [sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno()), str(memory)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+                # and nothing else: the worker's own environment may hold secrets
+                env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            )  # fmt: skip
+        begun = cls(process, trio.socket.from_stdlib_socket(ours))
+        try:
+            await begun._greeted()
+        except BaseException:
+            await begun.end()
+            raise
+        return begun
+
+    async def _greeted(self) -> None:
+        message = await handover.receive(self._connection)
+        if message is None:
+            raise DecoderStartError(await self.how_it_ended())
+        self.layers = messages.greeted(message)
+
+    async def hand(self, asked: Request, descriptor: int) -> bool:
+        """Give it a request; false if it has ended before."""
+        if self._process.returncode is not None:
+            return False
+        try:
+            await handover.send(self._connection, messages.request(asked), descriptor)
+        except OSError:
+            return False
+        return True
+
+    async def answer(self, asked: Request) -> Outcome:
+        """Return what it has found, or how it ended."""
+        try:
+            message = await handover.receive(self._connection)
+            if message is not None:
+                outcome = messages.answered(message, asked)
+                self.is_back.set()
+                return outcome
+        except MalformedError as error:
+            self.kill()
+            return failing.unsafe(f"its decoder was ended: {error}")
+        cause = f"its decoder ended {await self.how_it_ended()}"
+        if self._process.returncode == -signal.SIGXCPU:
+            return failing.too_slow(timedelta(seconds=asked.seconds), cause)
+        return failing.unsafe(cause)
+
+    def kill(self) -> None:
+        """End it at once, whatever it does."""
+        self._process.kill()
+
+    async def wait(self) -> None:
+        """Return when it has ended."""
+        await self._process.wait()
+
+    async def how_it_ended(self) -> str:
+        """Wait for its end and say how that came."""
+        code = await self._process.wait()
+        return f"with status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+
+    async def end(self) -> None:
+        """Leave nothing of it behind."""
+        with trio.CancelScope(shield=True):
+            self._connection.close()
+            self.kill()
+            await self._process.wait()
 
 
 class Decoders:
-    """Processes that decode; as many at once as the settings say, the others wait for their turn."""
+    """Processes that decode, as many as the settings say; who finds none free waits for his turn."""
 
-    def __init__(
-        self,
-        context: WorkerContext,
-        counter: Counter,
-        config: IngestConfig,
-        renditions: Mapping[str, Rendition],
-    ) -> None:
-        self._context = context
-        self._counter = counter
+    def __init__(self, config: IngestConfig, renditions: Mapping[str, Rendition]) -> None:
         self._config = config
         self._wanted = tuple(
             Wanted(name=name, edge=rendition.edge, quality=rendition.quality)
             for name, rendition in renditions.items()
         )
-        self._limiter = trio.CapacityLimiter(config.decoders)
+        self._offered, self._free = trio.open_memory_channel[_Process](0)
+        self._processes: dict[int, _Process] = {}
 
-    async def warm_up(self) -> None:
-        """Start every process, so that the first picture need not wait for it; log what confines it."""
-        async with trio.open_nursery() as nursery:
-            for _ in range(self._config.decoders):
-                nursery.start_soon(self.run, child.layers)
-        _report(await self.run(child.layers))
+    @property
+    def pids(self) -> list[int]:
+        """The processes that are ready or at work."""
+        return list(self._processes)
+
+    @property
+    def layers(self) -> frozenset[Layer]:
+        """What confines every one of them."""
+        each = [process.layers for process in self._processes.values()]
+        return frozenset(Layer).intersection(*each) if each else frozenset()
 
     async def decode(self, descriptor: int) -> Outcome:
         """Decode the open file behind *descriptor*; being cancelled kills the process at work."""
-        with self._counter.ticket(descriptor) as ticket:
-            return await self._ask(ticket)
-
-    async def _ask(self, ticket: bytes) -> Outcome:
-        seconds = self._config.time_limit.total_seconds()
-        decode = partial(
-            child.decode, ticket, self._wanted,
-            pixel_limit=self._config.pixel_limit, seconds=math.ceil(seconds),
-        )  # fmt: skip
-        with trio.move_on_after(seconds):
-            try:
-                return await self.run(decode)
-            except BrokenWorkerError as death:
-                return Broken(reason=f"its decoder ended {_how(death)}")
-        return Broken(reason=f"its decoder took longer than {seconds:.0f} seconds")
-
-    async def run(self, function: Callable[[], T]) -> T:
-        """Return what *function* returns in a decoder."""
-        result: T = await self._context.run_sync(
-            function, kill_on_cancel=True, limiter=self._limiter
+        request = DecodeRequest(
+            wanted=self._wanted, pixel_limit=self._config.pixel_limit, seconds=self._seconds
         )
-        return result
+        return await self._ask(request, descriptor)
+
+    async def describe(self, descriptor: int) -> Outcome:
+        """Read the sidecar behind *descriptor*; as `decode`."""
+        return await self._ask(DescribeRequest(seconds=self._seconds), descriptor)
+
+    @property
+    def _seconds(self) -> int:
+        return math.ceil(self._config.time_limit.total_seconds())
+
+    async def _ask(self, asked: Request, descriptor: int) -> Outcome:
+        while True:
+            process = await self._free.receive()
+            try:
+                if await process.hand(asked, descriptor):
+                    return await self._answer(process, asked)
+            except BaseException:  # nobody must hear an answer to what another has asked
+                process.kill()
+                raise
+
+    async def _answer(self, process: _Process, asked: Request) -> Outcome:
+        seconds = self._config.time_limit.total_seconds()
+        with trio.move_on_after(seconds):
+            return await process.answer(asked)
+        process.kill()
+        return failing.too_slow(self._config.time_limit)
+
+    async def keep(
+        self, scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Have the processes until *scope* is cancelled; started when every one is ready.
+
+        Raises DecoderStartError if one cannot begin. Later that is logged, and tried again.
+        """
+        with scope:
+            async with trio.open_nursery() as nursery:
+                async with trio.open_nursery() as starting:
+                    for _ in range(self._config.decoders):
+                        starting.start_soon(nursery.start, self._keep_one)
+                task_status.started()
+
+    async def _keep_one(
+        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Have a process, and another when it ends."""
+        process = await _Process.begin(self._config.memory_limit)
+        while True:
+            with self._listed(process):
+                task_status.started()
+                task_status = trio.TASK_STATUS_IGNORED
+                await self._offer(process)
+            process = await self._successor()
+
+    @contextmanager
+    def _listed(self, process: _Process) -> Iterator[None]:
+        self._processes[process.pid] = process
+        try:
+            yield
+        finally:
+            del self._processes[process.pid]
+
+    async def _offer(self, process: _Process) -> None:
+        """Let a process be asked until it ends or is worn out."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_at_end, process, nursery.cancel_scope)
+                for _ in range(PICTURES):
+                    process.is_back = trio.Event()
+                    await self._offered.send(process)
+                    await process.is_back.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            await process.end()
+
+    async def _successor(self) -> _Process:
+        while True:
+            try:
+                return await _Process.begin(self._config.memory_limit)
+            except (DecoderStartError, MalformedError) as error:
+                log.warning("%s", error)
+                await trio.sleep(_PAUSE)
+
+
+async def _cancel_at_end(process: _Process, scope: trio.CancelScope) -> None:
+    await process.wait()
+    scope.cancel()
 
 
 @asynccontextmanager
 async def open_decoders(
     config: IngestConfig, renditions: Mapping[str, Rendition]
 ) -> AsyncIterator[Decoders]:
-    """Give decoders that run while the block does."""
-    limits = child.Limits(memory=config.memory_limit)
-    async with (
-        open_counter() as counter,
-        _processes(partial(child.prepare, limits, counter.address)) as context,
-    ):
-        yield Decoders(context, counter, config, renditions)
+    """Give decoders that run while the block does, every one ready from the beginning.
 
-
-@asynccontextmanager
-async def _processes(prepare: Callable[[], None]) -> AsyncIterator[WorkerContext]:
-    try:
-        async with open_worker_context(
-            idle_timeout=math.inf, init=prepare, retire=child.is_worn_out, grace_period=GRACE
-        ) as context:
-            yield context
-    except BrokenWorkerError as death:  # one that had nothing to do; its successor will
-        log.warning("a decoder ended %s while it was idle", _how(death))
-
-
-def _how(death: BrokenWorkerError) -> str:
-    """Say how a process ended; negative exit codes are signals."""
-    code = death.args[-1].exitcode
-    return f"with status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+    They outlast a cancellation until the block ends: pictures under way may be decoded to their end.
+    """
+    decoders = Decoders(config, renditions)
+    scope = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(decoders.keep, scope)
+        scope.shield = True
+        _report(decoders.layers)
+        try:
+            yield decoders
+        finally:
+            scope.cancel()
 
 
 def _report(active: frozenset[Layer]) -> None:

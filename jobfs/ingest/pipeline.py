@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from logging import getLogger
@@ -9,15 +10,17 @@ from logging import getLogger
 import trio
 
 from jobfs.blobs.store import BlobStore, LostBytesError, new_key
-from jobfs.catalog import photos, tasks, uploads
+from jobfs.catalog import photos, sidecars, tasks, uploads
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.photos import Ingested, Rendition
 from jobfs.catalog.tasks import Task
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Database
+from jobfs.domain.metadata.sidecars import FORMAT as XMP
 from jobfs.domain.uploads import Change, UploadState
+from jobfs.ingest import failing
 from jobfs.ingest.decoder import Decoders
-from jobfs.ingest.outcomes import Broken, Decoded, Outcome, Refused
+from jobfs.ingest.outcomes import Broken, Decoded, Described, Outcome, Refused
 from jobfs.tree import versions
 
 log = getLogger(__name__)
@@ -33,12 +36,19 @@ _CHANGES = {
     UploadState.DAMAGED: Change.NOT_DECODED,
     UploadState.UNSUPPORTED: Change.FOUND_FOREIGN,
 }
-_NOTHING_TO_SEND = "Nothing needs to be sent again: the studio can retry it."
 
 
-async def ingest(database: Database, store: BlobStore, decoders: Decoders, task: Task) -> None:
+async def ingest(
+    database: Database,
+    store: BlobStore,
+    decoders: Decoders,
+    task: Task,
+    *,
+    decoded: Callable[[], None] | None = None,
+) -> None:
     """Make a photo of a claimed task's upload, or note why there is none, or when to try again.
 
+    *decoded*, if given, is called when its decoder can have another.
     Raises CatalogUnavailableError if the database does not take the answer; the task is then claimed
     still, and what was stored for it may or may not be named by a row.
     """
@@ -48,13 +58,16 @@ async def ingest(database: Database, store: BlobStore, decoders: Decoders, task:
     if not wanted:
         await database.write(photos.leave, task, now=datetime.now(UTC))
     elif task.attempts > CLAIMS:
-        await _give_up(database, task, "every worker that has tried has ended while it did")
+        cause = "every worker that has tried has ended while it did"
+        await _give_up(database, task, failing.unsafe(cause))
     else:
         try:
             sha256, outcome = await _examine(store, decoders, upload)
+            if decoded is not None:
+                decoded()
             await _conclude(database, store, task, sha256, outcome)
         except LostBytesError as loss:
-            await fail(database, task, str(loss))
+            await fail(database, task, failing.lost(str(loss)))
         except OSError as trouble:  # of the store's disk; another try helps when it is over
             await _postpone(database, task, f"the store failed: {trouble}")
 
@@ -69,12 +82,12 @@ def _look_again(connection: Connection, store: BlobStore, upload_id: int) -> tup
     return upload, photos.is_wanted(connection, upload)
 
 
-async def fail(database: Database, task: Task, error: str) -> None:
+async def fail(database: Database, task: Task, broken: Broken) -> None:
     """Note a failure that another try may cure, until there have been enough of them."""
     if task.attempts < TRIES:
-        await _postpone(database, task, error)
+        await _postpone(database, task, broken.cause)
     else:
-        await _give_up(database, task, error)
+        await _give_up(database, task, broken)
 
 
 async def _examine(store: BlobStore, decoders: Decoders, upload: Upload) -> tuple[str, Outcome]:
@@ -85,7 +98,8 @@ async def _examine(store: BlobStore, decoders: Decoders, upload: Upload) -> tupl
     descriptor = await trio.to_thread.run_sync(store.open, upload.blob_key)
     try:
         sha256 = await trio.to_thread.run_sync(_read_back, descriptor, upload)
-        return sha256, await decoders.decode(descriptor)
+        look = decoders.describe if upload.format == XMP else decoders.decode
+        return sha256, await look(descriptor)
     finally:
         os.close(descriptor)
 
@@ -107,14 +121,19 @@ async def _conclude(
         case Decoded():
             with trio.CancelScope(shield=True):  # or renditions would be left without a row
                 await _record(database, store, task, sha256, outcome)
+        case Described():
+            await database.write(
+                sidecars.record, task, outcome.metadata, sha256=sha256, now=datetime.now(UTC)
+            )
         case Refused():
             await database.write(
                 photos.refuse, task, _CHANGES[outcome.kind], sha256=sha256,
                 reason=outcome.reason, advice=outcome.advice, now=datetime.now(UTC),
             )  # fmt: skip
-            log.info("upload %d is %s: %s", task.upload_id, outcome.kind, outcome.reason)
+            said = outcome.cause or outcome.reason
+            log.info("upload %d is %s: %s", task.upload_id, outcome.kind, said)
         case Broken():
-            await fail(database, task, outcome.reason)
+            await fail(database, task, outcome)
 
 
 async def _record(
@@ -122,7 +141,8 @@ async def _record(
 ) -> None:
     renditions = await trio.to_thread.run_sync(_put, store, decoded)
     found = Ingested(
-        sha256=sha256, width=decoded.width, height=decoded.height, shot=decoded.shot,
+        sha256=sha256, format=decoded.format, width=decoded.width, height=decoded.height,
+        shot=decoded.shot, metadata=decoded.metadata, codes=decoded.codes,
         renditions=renditions,
     )  # fmt: skip
     recorded = await database.write(photos.record, task, found, now=datetime.now(UTC))
@@ -161,7 +181,11 @@ async def _postpone(database: Database, task: Task, error: str) -> None:
     await database.write(tasks.postpone, task, until=datetime.now(UTC) + pause, error=error)
 
 
-async def _give_up(database: Database, task: Task, error: str) -> None:
-    log.error("upload %d has failed after %d tries: %s", task.upload_id, task.attempts, error)
-    failed = partial(tasks.give_up, advice=_NOTHING_TO_SEND, now=datetime.now(UTC))
-    await database.write(failed, task, error)
+async def _give_up(database: Database, task: Task, broken: Broken) -> None:
+    log.error(
+        "upload %d has failed after %d tries: %s", task.upload_id, task.attempts, broken.cause
+    )
+    failed = partial(
+        tasks.give_up, reason=broken.reason, advice=broken.advice, now=datetime.now(UTC)
+    )
+    await database.write(failed, task, broken.cause)

@@ -22,10 +22,11 @@ def test_every_command_of_the_contract_is_there() -> None:
         "job add", "job list", "job show", "job status", "job rename", "job sheet",
         "job import", "photo export", "photo rerender",
         "account add", "account list", "account show", "account card", "account passwd",
-        "account quota",
+        "account quota", "account status-files",
         "account enable", "account disable", "account remove", "account key add",
-        "account key remove", "photo list", "queue list", "queue retry", "queue pause",
-        "queue resume", "trash list", "trash restore", "trash purge", "backup", "restore", "db copy",
+        "account key remove", "photo list", "photo show", "queue list", "queue show", "queue retry",
+        "queue pause", "queue resume", "trash list", "trash restore",
+        "trash purge", "backup", "restore", "db copy",
     }  # fmt: skip
 
 

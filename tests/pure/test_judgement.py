@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from jobfs.domain.completeness import Finding, Structure, inspect
-from jobfs.domain.judgement import Evidence, judge
+from jobfs.domain.judgement import Evidence, Verdict, judge
 from jobfs.domain.uploads import Change
 from tests.pure.pictures import noise, reading, saved
 
@@ -150,8 +150,13 @@ def test_what_is_no_image_is_kept_and_said_to_be_none() -> None:
     assert verdict.advice is not None
 
 
-@pytest.mark.parametrize("name", ["IMG_1.xmp", "IMG_1.JPG.XMP", "roster.csv", "Order.XML"])
-def test_a_sidecar_is_kept_without_a_word(name: str) -> None:
+@pytest.mark.parametrize("name", ["IMG_1.xmp", "IMG_1.JPG.XMP"])
+def test_a_sidecar_is_received_and_read_by_ingest(name: str) -> None:
+    assert judge(name, evidence(FOREIGN)) == Verdict(change=Change.FOUND_WHOLE, format="XMP")
+
+
+@pytest.mark.parametrize("name", ["roster.csv", "Order.XML"])
+def test_a_list_is_kept_without_a_word(name: str) -> None:
     verdict = judge(name, evidence(FOREIGN))
 
     assert verdict.change is Change.FOUND_FOREIGN

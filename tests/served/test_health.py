@@ -1,5 +1,6 @@
 """`jobfs health`: what a container engine and a monitor ask."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from jobfs.domain.accounts import HEALTH_ACCOUNT as ACCOUNT
+from jobfs.ingest.confinement import Layer
 from tests.served.studio import Studio, until
 
 
@@ -21,6 +23,13 @@ def new_studio() -> Iterator[Studio]:
 
 def test_a_studio_at_work_is_healthy(studio: Studio) -> None:
     assert studio.jobfs("health") == "healthy: mount, login, worker\n"
+
+
+def test_a_program_is_told_what_decoders_are_confined_by(studio: Studio) -> None:
+    said = json.loads(studio.jobfs("health", "worker", "--json"))
+
+    assert (said["healthy"], said["paused"]) == (["worker"], False)
+    assert set(said["confinement"]) <= set(Layer)  # which of them, is the kernel's matter
 
 
 def test_the_account_that_looks_has_nothing_but_a_key_that_root_alone_can_read(

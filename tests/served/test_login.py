@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import inotify_simple
@@ -472,7 +473,11 @@ async def test_what_is_mounted_later_is_seen_by_sshd(studio: LoginStudio) -> Non
 # --- the machine ---
 
 
-async def test_the_machine_s_own_files_stay_as_they_are(studio: LoginStudio) -> None:
+async def test_the_machine_s_own_files_stay_as_they_are(
+    studio: LoginStudio, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # Other tests may run at the same time, and mount what they like in their own folders.
+    machine = partial(state_of_machine, studio, others=tmp_path_factory.getbasetemp().parent)
     before = machine()
     studio.add("bob", key=True)
 
@@ -498,12 +503,24 @@ def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def machine() -> dict[Path, str]:
+def state_of_machine(studio: LoginStudio, *, others: Path) -> dict[Path, str]:
     """Return what must not change: the machine's accounts, where it looks for them, its mounts."""
+    own = studio.config.mountpoint.parent
+    mounted = [
+        mount
+        for mount in mounts.table()
+        if mount.at.is_relative_to(own)
+        or not (mount.at.is_relative_to(others) or is_folder_of_a_test(mount.at))
+    ]
     extrausers = [file for file in files.EXTRAUSERS.rglob("*") if file.is_file()]
     accounts_of_machine = [Path("/etc") / name for name in ("passwd", "shadow", "group", "gshadow")]
     known = [namespace.NSSWITCH, *accounts_of_machine, *extrausers]
-    return {file: digest(file) for file in known} | {Path("/"): str(mounts.table())}
+    return {file: digest(file) for file in known} | {Path("/"): str(mounted)}
+
+
+def is_folder_of_a_test(place: Path) -> bool:
+    """Whether a place is in a folder that a test has made in /run."""
+    return str(place).startswith("/run/jobfs-test")
 
 
 def mount(place: Path) -> None:

@@ -25,7 +25,7 @@ def account(
     line = () if key is None else (Key(id=1, line=key, fingerprint="SHA256:x", comment="c"),)
     return Account(
         id=number, name=name, password_hash=password, all_jobs=False, enabled=enabled,
-        quota=None, created_at=NOON, keys=line,
+        quota=None, status_files=True, created_at=NOON, keys=line,
     )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def test_an_account_can_log_in_as_soon_as_it_was_added(studio: Studio) -> None:
     studio.jobfs("account", "add", "eve", "--key", str(studio.home / "eve.pub"))
 
     with studio.connected("eve") as sftp:
-        assert sftp.listdir("/") == []
+        assert sftp.listdir("/") == ["_NO_JOBS.txt"]
 
 
 def test_a_new_password_counts_at_once(studio: Studio) -> None:

@@ -58,7 +58,7 @@ def test_disabling_an_account_of_one_studio_leaves_the_other_s_alone(
     with other_studio.connected("ben") as sftp:
         studio.jobfs("account", "disable", "ben")
 
-        assert sftp.listdir("/") == []
+        assert sftp.listdir("/") == ["_NO_JOBS.txt"]
     studio.jobfs("account", "enable", "ben")
 
 

@@ -1,0 +1,85 @@
+"""Damage inside a JPEG, which libjpeg passes over; and what is none."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from PIL import Image, ImageChops
+
+from jobfs.domain.uploads import UploadState
+from jobfs.ingest import jpegs, rendering
+from jobfs.ingest.outcomes import Decoded, Outcome, Wanted
+from tests.pure.pictures import noise, saved
+
+END = b"\xff\xd9"
+PHOTO = saved(noise(640, 480), "JPEG", quality=90)
+
+
+def rendered(content: bytes) -> Outcome:
+    wanted = (Wanted(name="small", edge=40, quality=95),)
+    return rendering.render(io.BytesIO(content), wanted, pixel_limit=10**6)
+
+
+def flipped(content: bytes, *, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :]
+
+
+def holed(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes(4096) + content[middle + 4096 :]
+
+
+BROKEN = {
+    "a hole": holed(PHOTO),
+    "a hole in a progressive one": holed(saved(noise(640, 480), "JPEG", progressive=True)),
+    "a hole in a CMYK one": holed(saved(noise(640, 480).convert("CMYK"), "JPEG")),
+    "a cut, and an end behind it": PHOTO[: len(PHOTO) // 2] + END,
+    "a part that is there twice": PHOTO[:-30_000] + PHOTO[-40_000:],
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_damage_in_the_middle_is_damage(what: str) -> None:
+    outcome = rendered(BROKEN[what])
+
+    assert getattr(outcome, "kind", None) is UploadState.DAMAGED
+    assert getattr(outcome, "cause", "").startswith("Corrupt JPEG data")
+
+
+def test_bits_out_of_step_are_damage() -> None:
+    """Of flipped bits, those are found after which something is missing or left over at the end."""
+    outcomes = [rendered(flipped(PHOTO, at=at)) for at in range(2000, len(PHOTO), 5000)]
+
+    assert any(not isinstance(outcome, Decoded) for outcome in outcomes)
+
+
+WHOLE = {
+    "some bytes before the end": PHOTO[:-2] + bytes(16) + END,
+    "something behind the end": PHOTO + b"PK" * 100,
+    "no colours": saved(noise(640, 480).convert("L"), "JPEG"),
+    "inks": saved(noise(640, 480).convert("CMYK"), "JPEG"),
+    "several scans": saved(noise(640, 480), "JPEG", progressive=True),
+    "restart markers": saved(noise(640, 480), "JPEG", restart_marker_rows=1),
+    "red, green and blue as they are": saved(noise(640, 480), "JPEG", keep_rgb=True),
+    "one colour": saved(Image.new("RGB", (640, 480), "white"), "JPEG", optimize=True),
+}
+
+
+@pytest.mark.parametrize("what", WHOLE)
+def test_what_can_be_read_is_decoded_to_the_pixels_that_pillow_makes(what: str) -> None:
+    for edge in (640, 100):
+        ours, pillows = (drafted(WHOLE[what], edge, load) for load in (jpegs.loaded, by_pillow))
+
+        assert (ours.mode, ours.size) == (pillows.mode, pillows.size)
+        assert ImageChops.difference(ours, pillows).getbbox() is None
+
+
+def by_pillow(image: Image.Image) -> Image.Image:
+    image.load()
+    return image
+
+
+def drafted(content: bytes, edge: int, load: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    image = Image.open(io.BytesIO(content))
+    image.draft(image.mode, (edge, edge * 3 // 4))
+    return load(image)
