@@ -60,7 +60,7 @@ _WORDS = {
     ),
     UploadState.UNSUPPORTED: (
         "The file is not an image that jobfs knows; it is kept, and is no photo.",
-        "Send photos as JPEG or PNG.",
+        "Send photos as JPEG, HEIC, TIFF or PNG, or as the raw files of the camera.",
     ),
     UploadState.FAILED: (
         "The file arrived whole, but jobfs could not make a photo of it.",
