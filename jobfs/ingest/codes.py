@@ -147,7 +147,9 @@ def _shades(picture: Image.Image) -> Image.Image:
             return picture.convert("L")
         case "LAB":
             return picture.getchannel(0)
-        case "RGBA":  # what is transparent lies on white, as in renditions
+        case "RGBA" if (
+            max(picture.size) <= LARGEST
+        ):  # the transparent lies on white, as in renditions
             paper = Image.new("L", picture.size, "white")
             paper.paste(picture.convert("L"), mask=picture.getchannel("A"))
             return paper

@@ -22,41 +22,43 @@ _BITS, _TWELVE = 258, 12
 
 _LARGE = 32_000_000  # pixels from which on a picture is first made smaller in strips
 _STRIP = 4_000_000  # pixels of one
-_SPARE = 3  # times as large as wanted is a picture still after that, so that it is as sharp
+_SPARE = 2  # times as large as wanted is a picture still after that, so that it is as sharp
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Return a picture of this size in mode L, RGB, CMYK, LAB or RGBA."""
     if image.mode.startswith(_DEEP):
         return _shallow(image, size)
+    if tiffs.is_lab(image):
+        image = Image.frombytes("LAB", image.size, image.tobytes(), "raw", "LAB")
     by = max(1, image.width // size[0] // _SPARE), max(1, image.height // size[1] // _SPARE)
-    if max(by) == 1 or image.width * image.height < _LARGE:
+    if max(by) == 1 or _is_cheap(image):
         return _plain(image).resize(size, Resampling.LANCZOS)
     box = (0.0, 0.0, image.width / by[0], image.height / by[1])
     return _in_strips(image, by).resize(size, Resampling.LANCZOS, box)
 
 
+def _is_cheap(image: Image.Image) -> bool:
+    """Whether there is room for copies of a picture, or none is made."""
+    is_plain = image.mode in _PLAIN - {"RGBA"} and "transparency" not in image.info
+    return is_plain or image.width * image.height < _LARGE
+
+
 def _in_strips(image: Image.Image, by: tuple[int, int]) -> Image.Image:
     """Return a plain picture that is smaller by whole numbers, across and down.
 
-    A few rows after the other are made plain: of a large picture there may be no room for a copy.
+    Some rows after the others are made plain: of a large picture there may be no room for a copy.
     """
     rows = by[1] * max(1, _STRIP // image.width // by[1])
-    strips = [
-        _plain(image.crop((0, top, image.width, min(top + rows, image.height)))).reduce(by)
-        for top in range(0, image.height, rows)
-    ]
-    whole = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
-    top = 0
-    for strip in strips:
-        whole.paste(strip, (0, top))
-        top += strip.height
+    mode = _plain(image.crop((0, 0, 1, 1))).mode
+    whole = Image.new(mode, (-(-image.width // by[0]), -(-image.height // by[1])))
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        whole.paste(_plain(strip).reduce(by), (0, top // by[1]))
     return whole
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    if tiffs.is_lab(image):
-        return Image.frombytes("LAB", image.size, image.tobytes(), "raw", "LAB")
     if image.mode == "La":  # Pillow converts it to nothing but this
         image = image.convert("LA")
     if image.mode != "LAB" and ("A" in image.mode.upper() or "transparency" in image.info):

@@ -28,7 +28,6 @@ _PILLOWS = {
 
 #: Of which there are more varieties than are decoded: that one is not known is no damage.
 _MANIFOLD = frozenset({"TIFF", "HEIC", "AVIF"})
-_OTHER_VARIETY = "a variety of {} that is not known"
 
 
 def opened(file: IO[bytes], *, edge: int, pixel_limit: int) -> Picture | Refused:
@@ -60,15 +59,18 @@ def _by_pillow(
         _check(image.size, pixel_limit)
     except _TooManyError as error:
         return refusing.too_many_pixels(error.size, pixel_limit)
-    except (DecompressionBombError, MemoryError):
+    except DecompressionBombError:
         return refusing.more_than_any_camera()
+    except MemoryError:
+        return refusing.no_room()
     except PermissionError:  # the decoder's confinement, and no fault of the file's
         raise
-    except tiffs.UnknownKindError:
-        return refusing.unknown_kind(_OTHER_VARIETY.format(name))
-    except UNREADABLE:  # UnidentifiedImageError too, an OSError
-        if structure is Structure.WHOLE and name in _MANIFOLD:
-            return refusing.unknown_kind(_OTHER_VARIETY.format(name))
+    except UNREADABLE as error:  # UnidentifiedImageError too, an OSError
+        is_whole = structure is Structure.WHOLE and name in _MANIFOLD
+        if is_whole or isinstance(error, tiffs.UnknownKindError):
+            return refusing.unknown_kind(
+                tiffs.variety(file) if name == "TIFF" else f"a variety of {name} that is not known"
+            )
         return refusing.damaged(refusing.UNREADABLE_START)
     aperture = boxes.aperture(file, image.size) if name == "AVIF" else None  # libheif cuts itself
     size = (

@@ -51,6 +51,9 @@ _PRIMARIES: Mapping[int, Primaries] = {
 #: as browsers and cameras do, since the pictures were looked at on screens.
 _POWERS: Mapping[int, float] = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
 _PQ, _HLG = 16, 18
+#: Parts of a white page's light: from which on a film's light is compressed, and what becomes sRGB's white,
+#: 1,000 candelas per square metre. Chosen by eye, and by pictures that have both lights in one file.
+_KNEE, _BRIGHTEST = 0.4, 1000 / 203
 
 
 @cache
@@ -77,7 +80,7 @@ def of_codes(primaries: int, transfer: int) -> bytes | None:
     curve = {_PQ: _pq, _HLG: _hlg}.get(transfer, _srgb)
     if curve is _srgb and colours is SRGB:
         return None
-    values = [round(65535 * min(1.0, curve(n / (_STEPS - 1)))) for n in range(_STEPS)]
+    values = [round(65535 * curve(n / (_STEPS - 1))) for n in range(_STEPS)]
     return _profile(colours, b"curv" + struct.pack(f">II{_STEPS}H", 0, _STEPS, *values))
 
 
@@ -90,17 +93,28 @@ def _srgb(value: float) -> float:
 def _pq(value: float) -> float:
     """Return light as a part of a white page's, which has 203 of 10,000 candelas per square metre.
 
-    Lights that are brighter than paper are cut. Source: ITU-R BT.2100, table 4, and BT.2408, 2.2.
+    Source: ITU-R BT.2100, table 4, and BT.2408, 2.2.
     """
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     power = value ** (1 / m2)
     light = (max(power - c1, 0.0) / (c2 - c3 * power)) ** (1 / m1)
-    return float(light * 10_000 / 203)
+    return _compressed(light * 10_000 / 203)
 
 
 def _hlg(value: float) -> float:
     """Return the same for a signal of which three quarters are a white page. Source: as above, table 5."""
-    return float(_scene(value) ** 1.2 / _scene(0.75) ** 1.2)
+    return _compressed(_scene(value) ** 1.2 / _scene(0.75) ** 1.2)
+
+
+def _compressed(light: float) -> float:
+    """Return a light that may be brighter than paper as a part of sRGB's white; dark ones stay.
+
+    Source of the curve above the knee: Reinhard et al., Photographic Tone Reproduction, 2002, equation 4.
+    """
+    if light <= _KNEE:
+        return float(light)
+    above, most = ((value - _KNEE) / (1 - _KNEE) for value in (light, _BRIGHTEST))
+    return float(min(1.0, _KNEE + (1 - _KNEE) * above * (1 + above / most**2) / (1 + above)))
 
 
 def _scene(value: float) -> float:

@@ -44,10 +44,24 @@ def more_than_any_camera() -> Refused:
     return _too_large("has more pixels than any camera makes")
 
 
+def made_to_be_slow(*, cause: object) -> Refused:
+    """Refuse a picture whose file no program makes but to keep its readers busy."""
+    return Refused(
+        kind=UploadState.UNSUPPORTED,
+        reason="the file takes too long to open: its picture is in more parts than any program makes",
+        advice=_SEND_JPEG, cause=str(cause),
+    )  # fmt: skip
+
+
 def too_little_memory(size: tuple[int, int]) -> Refused:
     """Refuse a picture that does not fit into the decoder."""
     width, height = size
     return _too_large(f"has {width} x {height} pixels, which is more than jobfs has the memory for")
+
+
+def no_room() -> Refused:
+    """Refuse a picture that takes too much memory before its size is known."""
+    return _too_large("needs more memory than jobfs has for one")
 
 
 def damaged(what: str, *, cause: object = "") -> Refused:

@@ -219,19 +219,34 @@ def test_colours_that_avif_names_by_number_mean_what_a_profile_means(picture: Im
     assert is_alike(difference(found, rendered(wanted)))
 
 
-@pytest.mark.parametrize("transfer", [16, 18], ids=["PQ", "HLG"])
-def test_a_white_page_in_a_film_s_light_is_white(transfer: int) -> None:
-    """BT.2408 puts it at 58 % of the signal in PQ, and 75 % in HLG."""
-    signal = {16: 148, 18: 191}[transfer]
+def lit(transfer: int, signal: int) -> float:
+    """Return how bright a page with this signal of a film's light is shown."""
     page = heic(
         Image.new("RGB", (64, 64), (signal,) * 3), color_primaries=9,
         transfer_characteristics=transfer,
     )  # fmt: skip
+    value = rendered(page).convert("L").getpixel((30, 30))
+    assert isinstance(value, (int, float))
+    return value
 
-    value = rendered(page).getpixel((30, 30))
 
-    assert isinstance(value, tuple)
-    assert min(value) > 247
+FILMS = pytest.mark.parametrize("transfer", [16, 18], ids=["PQ", "HLG"])
+
+
+@FILMS
+def test_a_white_page_in_a_film_s_light_is_nearly_white(transfer: int) -> None:
+    """BT.2408 puts it at 58 % of the signal in PQ, and 75 % in HLG."""
+    assert 210 < lit(transfer, {16: 148, 18: 191}[transfer]) < 230
+
+
+@FILMS
+def test_a_film_s_lights_are_told_apart_up_to_a_thousand_candelas(transfer: int) -> None:
+    signals = {16: (148, 165, 180, 191), 18: (191, 210, 235, 255)}[transfer]
+
+    page, cloud, lamp, sun = (lit(transfer, signal) for signal in signals)
+
+    assert page + 5 < cloud < lamp - 5 < sun
+    assert sun > 250
 
 
 def with_chunk(png: bytes, kind: bytes, data: bytes) -> bytes:

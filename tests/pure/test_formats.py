@@ -13,7 +13,7 @@ import rawpy
 from PIL import Image
 
 from jobfs.domain.uploads import UploadState
-from jobfs.ingest import rendering, samples
+from jobfs.ingest import modes, rendering, samples
 from jobfs.ingest.outcomes import Decoded, Refused, Wanted
 from tests.pure import sensors
 from tests.pure.differences import difference
@@ -177,7 +177,87 @@ def test_a_variety_of_tiff_that_nobody_knows_is_refused_and_no_damage() -> None:
     refusal = refused(content)
 
     assert refusal.kind is UploadState.UNSUPPORTED
+    assert "a TIFF of floating-point numbers with 32 bits" in refusal.reason
+
+
+def test_grey_with_premultiplied_alpha_lies_on_white() -> None:
+    """Of a grey of 50 under a half of alpha, 100 is the colour."""
+    entries = (
+        (256, 4, (32,)), (257, 4, (32,)), (258, 3, (8, 8)), (259, 3, (1,)), (262, 3, (1,)),
+        (273, 4, (8,)), (277, 3, (2,)), (278, 4, (32,)), (279, 4, (2048,)), (338, 3, (1,)),
+    )  # fmt: skip
+
+    picture = shown(samples._tiff(bytes((50, 128)) * 1024, entries))
+
+    assert middle(picture) == pytest.approx((177, 177, 177), abs=2)
+
+
+def test_lab_of_sixteen_bits_has_the_colours_of_lab() -> None:
+    """A light blue; a and b have a sign. By the formulas of CIE, and sRGB's matrix for D50."""
+    entries = (
+        (256, 4, (32,)), (257, 4, (32,)), (258, 3, (16,) * 3), (259, 3, (1,)), (262, 3, (8,)),
+        (273, 4, (8,)), (277, 3, (3,)), (278, 4, (32,)), (279, 4, (6144,)),
+    )  # fmt: skip
+    pixel = struct.pack("<Hhh", 65535 * 60 // 100, -5 * 256, -40 * 256)
+
+    found = middle(shown(samples._tiff(pixel * 1024, entries)))
+
+    assert found == pytest.approx((91, 149, 215), abs=3)
+
+
+def test_colours_in_blocks_of_pixels_are_not_mixed_up() -> None:
+    """Two pixels' brightness, then the colour of both, as old cameras wrote TIFFs."""
+    entries = (
+        (256, 4, (32,)), (257, 4, (32,)), (258, 3, (8,) * 3), (259, 3, (1,)), (262, 3, (6,)),
+        (273, 4, (8,)), (277, 3, (3,)), (278, 4, (32,)), (279, 4, (2048,)), (530, 3, (2, 1)),
+    )  # fmt: skip
+
+    picture = shown(samples._tiff(bytes((100, 100, 90, 200)) * 512, entries))
+
+    assert middle(picture) == pytest.approx((201, 62, 33), abs=4)
+
+
+def test_tiles_that_a_tiff_calls_strips_are_shown() -> None:
+    tiles = bytes([10]) * 1024 + bytes([90]) * 1024 + bytes([170]) * 1024 + bytes([250]) * 1024
+    entries = (
+        (256, 4, (64,)), (257, 4, (64,)), (258, 3, (8,)), (259, 3, (1,)), (262, 3, (1,)),
+        (273, 4, (8, 1032, 2056, 3080)), (277, 3, (1,)), (279, 4, (1024,) * 4), (322, 3, (32,)),
+        (323, 3, (32,)),
+    )  # fmt: skip
+
+    picture = shown(samples._tiff(tiles, entries))
+
+    corners = [picture.getpixel(at) for at in ((8, 8), (56, 8), (8, 56), (56, 56))]
+    assert [c[0] for c in corners if isinstance(c, tuple)] == pytest.approx(
+        [10, 90, 170, 250], abs=3
+    )
+
+
+@pytest.mark.parametrize("other", [(259, 50001), (284, 2)], ids=["as WebP", "coarse planes"])
+def test_a_tiff_that_is_opened_and_not_known_is_no_damage(other: tuple[int, int]) -> None:
+    tags = {259: 1, 284: 1} | dict([other])
+    entries = (
+        (256, 4, (32,)), (257, 4, (32,)), (258, 3, (8,) * 3), (259, 3, (tags[259],)),
+        (262, 3, (6,)), (273, 4, (8, 1032, 1544)), (277, 3, (3,)), (278, 4, (32,)),
+        (279, 4, (1024, 512, 512)), (284, 3, (tags[284],)), (530, 3, (2, 1)),
+    )  # fmt: skip
+
+    refusal = refused(samples._tiff(bytes(2048), entries))
+
+    assert refusal.kind is UploadState.UNSUPPORTED
     assert "TIFF" in refusal.reason
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "LA"])
+def test_a_large_picture_is_made_smaller_in_strips_and_looks_the_same(mode: str) -> None:
+    small = photo(1024, 700).convert(mode)
+    large = small.resize((8 * 1024 + 3, 7 * 700 + 1), Image.Resampling.NEAREST)
+
+    found = modes.resized(large, (512, 350))
+
+    wanted = large.convert(found.mode).resize((512, 350), Image.Resampling.LANCZOS)
+    assert difference(found, wanted).mean < 1
+    assert difference(found, wanted).similarity > 0.98
 
 
 def test_a_large_text_in_a_png_is_no_bomb() -> None:
@@ -189,6 +269,68 @@ def test_a_large_text_in_a_png_is_no_bomb() -> None:
     assert rendered(saved(noise(40, 40), "PNG", pnginfo=info)).format == "PNG"
 
 
+# --- AVIFs with faults that do not matter ---
+
+
+def part(content: bytes, kind: bytes) -> tuple[int, int]:
+    """Return where a box begins and ends."""
+    start = content.index(kind) - 4
+    return start, start + int.from_bytes(content[start : start + 4], "big")
+
+
+def with_two_lists(content: bytes) -> bytes:
+    """Return an AVIF of two items with a list of properties for each, as an encoder writes it."""
+    start, end = part(content, b"ipma")
+    first = start + 16 + 3 + content[start + 18]
+    lists = b"".join(
+        (16 + len(entry)).to_bytes(4, "big") + content[start + 4 : start + 12] + b"\0\0\0\1" + entry
+        for entry in (content[start + 16 : first], content[first:end])
+    )
+    longer = bytearray(content[:start] + lists + content[end:])
+    for kind in (b"meta", b"iprp"):
+        at, until = part(content, kind)
+        longer[at : at + 4] = (until - at + 16).to_bytes(4, "big")
+    places = part(content, b"iloc")[0] + 16
+    for item in range(2):
+        at = places + 14 * item + 6
+        offset = int.from_bytes(longer[at : at + 4], "big") + 16
+        longer[at : at + 4] = offset.to_bytes(4, "big")
+    return bytes(longer)
+
+
+def test_an_avif_with_two_lists_of_properties_is_shown_with_its_alpha() -> None:
+    picture = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    picture.paste((0, 0, 255, 255), (16, 16, 48, 48))
+    content = with_two_lists(saved(picture, "AVIF", speed=10, quality=95))
+    with pytest.raises((OSError, SyntaxError)):
+        Image.open(io.BytesIO(content))
+
+    found = shown(content)
+
+    assert middle(found) == pytest.approx((0, 0, 255), abs=8)
+    assert found.getpixel((4, 4)) == pytest.approx((255, 255, 255), abs=4)
+
+
+def test_an_avif_that_may_be_turned_is_turned() -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    content = bytearray(saved(noise(80, 60), "AVIF", speed=10, exif=turned.tobytes()))
+    start, end = part(bytes(content), b"ipma")
+    content[start + 19 : end] = bytes(value & 0x7F for value in content[start + 19 : end])
+
+    outcome = rendered(bytes(content))
+
+    assert (outcome.width, outcome.height) == (60, 80)
+
+
+def test_an_avif_whose_matrix_libavif_lacks_is_shown() -> None:
+    plain = saved(Image.new("RGB", (64, 64), (200, 90, 60)), "AVIF", speed=10, quality=95)
+    at = plain.index(b"nclx") + 8
+    content = plain[:at] + b"\0\x0a" + plain[at + 2 :]
+
+    assert middle(shown(content))[0] > 150
+
+
 # --- limits ---
 
 
@@ -198,6 +340,17 @@ def test_declared_pixels_are_looked_at_before_any_is_decoded(format_name: str) -
 
     assert refusal.kind is UploadState.UNSUPPORTED
     assert "80 x 64" in refusal.reason
+
+
+def test_a_gif_whose_picture_goes_beyond_its_canvas_declares_that() -> None:
+    content = bytearray(saved(Image.new("P", (10, 10)), "GIF"))
+    at = content.index(b"\x2c\0\0\0\0\x0a\0\x0a\0")
+    content[at + 5 : at + 9] = b"\xff\xff\xff\xff"
+
+    refusal = refused(bytes(content))
+
+    assert refusal.kind is UploadState.UNSUPPORTED
+    assert "65535 x 65535" in refusal.reason
 
 
 # --- raw files ---
