@@ -27,7 +27,7 @@ def too_slow(limit: timedelta, cause: str = "") -> Broken:
     seconds = f"{limit.total_seconds():g} seconds"
     return Broken(
         reason=f"the file takes too long to open: more than {seconds}", advice=_SAVE_ANEW,
-        cause=cause or f"its decoder took longer than {seconds}",
+        cause=cause or f"its decoder took longer than {seconds}", is_slow=True,
     )  # fmt: skip
 
 

@@ -9,10 +9,12 @@ import array
 import os
 import socket
 import struct
-
-import trio
+from typing import TYPE_CHECKING
 
 from jobfs.ingest.messages import LARGEST, MalformedError
+
+if TYPE_CHECKING:
+    import trio  # which no decoder needs: it takes 14 MB
 
 _LENGTH = struct.Struct(">I")
 _PIECE = 1024**2  # bytes that are made room for before any of them has come
@@ -21,7 +23,7 @@ _PIECE = 1024**2  # bytes that are made room for before any of them has come
 # --- the worker's side ---
 
 
-async def send(decoder: trio.socket.SocketType, message: bytes, descriptor: int) -> None:
+async def send(decoder: "trio.socket.SocketType", message: bytes, descriptor: int) -> None:
     """Send a request and the open file that it is about; raises OSError if the decoder is gone."""
     framed = _LENGTH.pack(len(message)) + message
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
@@ -30,7 +32,7 @@ async def send(decoder: trio.socket.SocketType, message: bytes, descriptor: int)
         sent += await decoder.send(framed[sent:])
 
 
-async def receive(decoder: trio.socket.SocketType) -> bytes | None:
+async def receive(decoder: "trio.socket.SocketType") -> bytes | None:
     """Return what a decoder says; None if it ends instead. Raises MalformedError for too much of it."""
     head = await _received(decoder, _LENGTH.size)
     if head is None:
@@ -41,7 +43,7 @@ async def receive(decoder: trio.socket.SocketType) -> bytes | None:
     return await _received(decoder, length)
 
 
-async def _received(decoder: trio.socket.SocketType, length: int) -> bytes | None:
+async def _received(decoder: "trio.socket.SocketType", length: int) -> bytes | None:
     got = bytearray()
     while len(got) < length:
         try:

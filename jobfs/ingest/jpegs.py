@@ -5,12 +5,14 @@ hears no warnings. simplejpeg is libjpeg-turbo too, gives the same pixels as fas
 over: see decisions/0008. What it does not take is decoded by Pillow.
 """
 
+import io
 import os
 import re
 from typing import IO, Any
 
 from PIL import Image
 
+from jobfs.ingest import scans
 from jobfs.ingest.libraries import simplejpeg
 
 #: How libjpeg's warnings of broken data begin; others are about forms that it knows to read all the same.
@@ -21,52 +23,79 @@ _PADDING = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_PADDING = 16
 
 #: For a mode of Pillow's: what to ask for, and how Pillow takes it. Inks are stored inverted.
-_FORMS = {"RGB": ("RGBX", "RGBX"), "L": ("GRAY", "L"), "CMYK": ("CMYK", "CMYK;I")}
+_FORMS = {"RGB": ("RGB", "RGB"), "L": ("GRAY", "L"), "CMYK": ("CMYK", "CMYK;I")}
 #: Bytes of a file that are held in memory to decode it; Pillow reads longer ones piece by piece.
 _LARGEST = 256 * 1024**2
+#: Scans of one picture: programs make about ten, and a test picture for one bit after the other 37. Each is
+#: a round over all pixels, though it may be a few bytes long.
+_MOST_SCANS = 100
 
 
 class CorruptJpegError(OSError):
     """A JPEG whose scan is broken; an OSError as what Pillow raises for broken pictures."""
 
 
-def loaded(image: Image.Image) -> Image.Image:
-    """Return a JPEG's picture at the size of its draft, decoded; *image* is open and not loaded.
+class ScanBombError(OSError):
+    """A JPEG that is made to keep decoders busy; an OSError as what Pillow raises for broken pictures."""
 
-    Raises CorruptJpegError, or what Pillow raises, if not every part of it can be decoded.
+    def __init__(self) -> None:
+        super().__init__(f"its pixels are written over again more than {_MOST_SCANS} times")
+
+
+def loaded(image: Image.Image) -> Image.Image:
+    """Return a JPEG's picture, decoded; *image* is open and not loaded.
+
+    It has the size of its draft; a lossless one its own. Raises CorruptJpegError, ScanBombError, or what
+    Pillow raises, if not every part of it can be decoded.
     """
-    form, data = _FORMS.get(image.mode), _content(image)
-    warning = ""
-    if form is not None and data is not None:
-        try:
-            return _decoded(image, data, *form)
-        except (
-            ValueError
-        ) as error:  # all that simplejpeg raises: for what it cannot, and for damage
-            warning = str(error)
+    pixels, warning = None, ""
+    try:
+        pixels = _pixels(image)
+    except ValueError as error:  # all that simplejpeg raises: for what it cannot, and for damage
+        warning = str(error)
+    if pixels is not None:
+        return Image.frombytes(image.mode, image.size, pixels, "raw", _FORMS[image.mode][1])
+    image = _undrafted(image)
     image.load()  # knows more varieties, and better what is wrong
     if warning.startswith(_DAMAGE) and not _is_padding(warning):
         raise CorruptJpegError(warning)
     return image
 
 
+def _pixels(image: Image.Image) -> Any:  # a numpy.ndarray; simplejpeg says no types
+    """Return the picture as simplejpeg decodes it; None, if it is not to be asked."""
+    form, data = _FORMS.get(image.mode), _content(image)
+    picture = None if data is None else scans.alone(data)
+    del data  # or it would be in memory twice
+    if form is None or picture is None:
+        return None
+    width, height = image.size
+    pixels = simplejpeg.decode_jpeg(
+        picture, form[0], min_width=width, min_height=height, strict=True
+    )
+    if pixels.shape[:2] != (height, width):
+        raise ValueError(f"decoded to {pixels.shape}")
+    return pixels
+
+
 def _content(image: Image.Image) -> bytes | None:
-    """Return the file, unless it is too long."""
+    """Return the file, unless it is too long; raises ScanBombError."""
     file: IO[bytes] | None = getattr(image, "fp", None)
     if file is None or file.seek(0, os.SEEK_END) > _LARGEST:
         return None
     file.seek(0)
-    return file.read()
+    data = file.read()
+    if scans.number(data, most=_MOST_SCANS) > _MOST_SCANS:
+        raise ScanBombError
+    return data
 
 
-def _decoded(image: Image.Image, data: bytes, colours: str, raw_mode: str) -> Image.Image:
-    width, height = image.size
-    pixels: Any = simplejpeg.decode_jpeg(
-        data, colours, min_width=width, min_height=height, strict=True
-    )
-    if pixels.shape[:2] != (height, width):
-        raise ValueError(f"decoded to {pixels.shape}")
-    return Image.frombytes(image.mode, (width, height), pixels, "raw", raw_mode)
+def _undrafted(image: Image.Image) -> Image.Image:
+    """Return a lossless JPEG as it is without its draft, any other as it is."""
+    data = _content(image)
+    if data is None or not scans.is_lossless(data):
+        return image
+    return Image.open(io.BytesIO(data), formats=("JPEG",))
 
 
 def _is_padding(warning: str) -> bool:

@@ -73,11 +73,13 @@ class Broken:
 
     reason, advice  for a photographer, when no other try is left
     cause           for the log and the queue
+    is_slow         it took too long
     """
 
     reason: str
     advice: str
     cause: str
+    is_slow: bool = False
 
 
 Outcome = Decoded | Described | Refused | Broken

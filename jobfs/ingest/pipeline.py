@@ -16,6 +16,7 @@ from jobfs.catalog.photos import Ingested, Rendition
 from jobfs.catalog.tasks import Task
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Database
+from jobfs.domain import endings
 from jobfs.domain.metadata.sidecars import FORMAT as XMP
 from jobfs.domain.uploads import Change, UploadState
 from jobfs.ingest import failing
@@ -25,8 +26,9 @@ from jobfs.tree import versions
 
 log = getLogger(__name__)
 
-#: How often a file is tried that decoders die of.
-TRIES = 3
+#: How often a file is tried that decoders die of; and one that takes them too long, which is its own doing
+#: unless the machine was busy.
+TRIES, SLOW_TRIES = 3, 2
 #: How often a task is begun that no worker comes back from.
 CLAIMS = 20
 #: How long the first failure is waited out, and by how much longer each further one; then at most.
@@ -66,6 +68,7 @@ async def ingest(
             if decoded is not None:
                 decoded()
             await _conclude(database, store, task, sha256, outcome)
+            _note_what_it_is(upload, outcome)
         except LostBytesError as loss:
             await fail(database, task, failing.lost(str(loss)))
         except OSError as trouble:  # of the store's disk; another try helps when it is over
@@ -84,7 +87,7 @@ def _look_again(connection: Connection, store: BlobStore, upload_id: int) -> tup
 
 async def fail(database: Database, task: Task, broken: Broken) -> None:
     """Note a failure that another try may cure, until there have been enough of them."""
-    if task.attempts < TRIES:
+    if task.attempts < (SLOW_TRIES if broken.is_slow else TRIES):
         await _postpone(database, task, broken.cause)
     else:
         await _give_up(database, task, broken)
@@ -149,6 +152,12 @@ async def _record(
     await trio.to_thread.run_sync(_drop, store, recorded.unused)
     if recorded.photo_id is not None:
         log.info("upload %d is photo %d", task.upload_id, recorded.photo_id)
+
+
+def _note_what_it_is(upload: Upload, outcome: Outcome) -> None:
+    """Tell the log of a content that its name does not promise."""
+    if isinstance(outcome, Decoded) and endings.is_belied(upload.name, outcome.format):
+        log.info("upload %d is %s, though called %r", upload.id, outcome.format, upload.name)
 
 
 def _put(store: BlobStore, decoded: Decoded) -> tuple[Rendition, ...]:

@@ -55,6 +55,8 @@ def _rendered(file: IO[bytes], picture: Picture, wanted: Sequence[Wanted]) -> De
         raise
     except MemoryError:
         return refusing.too_little_memory(picture.size)
+    except jpegs.ScanBombError as error:
+        return refusing.made_to_be_slow(cause=error)
     except UNREADABLE as error:
         if any(words in str(error) for words in _UNKNOWN):
             return refusing.unknown_kind(f"a variety of {picture.format} that is not known")

@@ -61,7 +61,7 @@ def _name(title: str) -> str:
     if " -m jobfs " in title:
         return title.removesuffix(" --supervised").rpartition(" ")[2]
     if "python" in title:
-        return "decoder" if "spawn_main" in title else "tracker"
+        return "decoder" if "jobfs.ingest.child" in title else "tracker"
     return title[:34]
 
 

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -198,23 +199,39 @@ async def test_another_kind_of_file_is_unsupported(
     assert "JPEG, PNG" in reasons(sender)["scan.tif"]
 
 
-async def test_a_picture_that_no_decoder_survives_fails_after_three_tries(
+async def test_a_picture_that_takes_too_long_fails_after_two_tries(
     sender: Sender, database: Database
 ) -> None:
     upload = sender.send("IMG_1.JPG", picture())
     hasty = msgspec.structs.replace(ONE, time_limit=timedelta(microseconds=1))
 
     async with open_decoders(hasty, standard_renditions()) as decoders:
-        for _ in range(pipeline.TRIES):
+        for _ in range(pipeline.SLOW_TRIES):
             assert sender.upload(upload).state is UploadState.RECEIVED
             task = claim(sender, again=True)
             await pipeline.ingest(database, sender.store, decoders, task)
 
     (given_up,) = queued(sender)
-    assert (given_up.state, given_up.attempts) == ("failed", pipeline.TRIES)
+    assert (given_up.state, given_up.attempts) == ("failed", pipeline.SLOW_TRIES)
     assert sender.upload(upload).state is UploadState.FAILED
     assert "took longer" in (given_up.error or "")
     assert "takes too long to open" in reasons(sender)["IMG_1.JPG"]
+
+
+async def test_a_content_that_its_name_does_not_promise_is_noted(
+    sender: Sender, database: Database, decoders: Decoders, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = io.BytesIO()
+    Image.new("RGB", (80, 60), "red").save(content, "PNG")
+    sender.send("IMG_1.JPG", content.getvalue())
+    sender.send("IMG_2.JPG", picture())
+
+    with caplog.at_level(logging.INFO, "jobfs.ingest.pipeline"):
+        for _ in range(2):
+            await pipeline.ingest(database, sender.store, decoders, claim(sender))
+
+    (said,) = [record.getMessage() for record in caplog.records if "called" in record.getMessage()]
+    assert said.endswith("is PNG, though called 'IMG_1.JPG'")
 
 
 async def test_bytes_that_the_store_has_lost_are_a_failure_and_no_damage(
