@@ -96,9 +96,9 @@ def test_a_tiff_of_a_camera_is_a_tiff() -> None:
     assert rendered(content).format == "TIFF"
 
 
-@pytest.mark.parametrize("content", [*samples.pictures()], ids=len)
-def test_what_decoders_are_warmed_up_with_is_decoded(content: bytes) -> None:
-    rendered(content)
+@pytest.mark.parametrize("number", range(len([*samples.pictures()])))
+def test_what_decoders_are_warmed_up_with_is_decoded(number: int) -> None:
+    rendered([*samples.pictures()][number])
 
 
 # --- of several pictures the first ---
@@ -321,6 +321,18 @@ def test_an_avif_that_may_be_turned_is_turned() -> None:
     outcome = rendered(bytes(content))
 
     assert (outcome.width, outcome.height) == (60, 80)
+
+
+def test_an_avif_whose_exif_libavif_cannot_read_is_shown_without() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Canon"
+    content = bytearray(saved(Image.new("RGB", (64, 64), "red"), "AVIF", exif=exif.tobytes()))
+    at = content.index(exif.tobytes().removeprefix(b"Exif\0\0"))
+    content[at - 4 : at] = b"\xff" * 4  # where it begins
+    with pytest.raises(OSError, match="cannot identify"):
+        Image.open(io.BytesIO(content))
+
+    assert middle(shown(bytes(content))) == pytest.approx((255, 0, 0), abs=8)
 
 
 def test_an_avif_whose_matrix_libavif_lacks_is_shown() -> None:
