@@ -387,11 +387,12 @@ GRANTED = (
 )
 _SEEN = GRANTED.where(EntryRow.removed_at.is_(None), JobRow.status == JobStatus.PLANNED.value)
 
-_ANY = _entries(literal(Right.EDIT.value))
+#: Of entries whatever their jobs' status, removed ones too.
+ANY = _entries(literal(Right.EDIT.value))
 _NAMED = (EntryRow.parent_id == bindparam("parent")) & (EntryRow.name_key == bindparam("key"))
-_EXISTING = _ANY.where(_THIS)
-_ROOT = _ANY.where(EntryRow.job_id == bindparam("job"), EntryRow.parent_id.is_(None))
-_STANDING = _ANY.where(_NAMED, EntryRow.removed_at.is_(None))
+_EXISTING = ANY.where(_THIS)
+_ROOT = ANY.where(EntryRow.job_id == bindparam("job"), EntryRow.parent_id.is_(None))
+_STANDING = ANY.where(_NAMED, EntryRow.removed_at.is_(None))
 _VISIBLE = _SEEN.where(_THIS)
 _RIGHT = GRANTED.with_only_columns(_ACCESS).where(_THIS, AccountRow.enabled)
 _CHILD = _SEEN.where(_NAMED)

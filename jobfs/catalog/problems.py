@@ -132,6 +132,13 @@ def _uploads(
         )  # fmt: skip
 
 
+def of_file(path: tuple[str, ...], state: UploadState, reason: str | None) -> str | None:
+    """Return what is wrong with a file, in words for a photographer; None if it is no problem."""
+    if state not in _WORDS or _is_of_no_interest(path, state):
+        return None
+    return reason or _WORDS[state][0]
+
+
 def _is_of_no_interest(path: tuple[str, ...], state: str) -> bool:
     """Tell whether nobody expects a file to be a photo; of a sidecar, to be read."""
     is_silent = is_sidecar(path[-1]) and state != UploadState.DAMAGED

@@ -12,8 +12,9 @@ significant bit first:
 kind     what the row is (Kind)
 account  id of the account whose view this is; every view has inodes of its own, because the
          kernel allows a directory one place only and shows one owner per inode
-row      id of the account or entry; ids are never reused; in `.jobfs`, a number of its own; of a file
-         that jobfs writes, as `jobfs.domain.reports.files` says
+row      id of the account or entry; ids are never reused; in `.jobfs`, a number of its own, but below
+         `.jobfs/all` an entry's id, whose number differs by its kind from those in views; of a file that
+         jobfs writes, as `jobfs.domain.reports.files` says
 
 The top bit is 0, because some programs read inode numbers as signed. The mount's root is 1, as
 FUSE wants it, which is kind ROOT, account 0, row 1.
@@ -45,6 +46,7 @@ class Kind(enum.IntEnum):
     SWALLOWED = (
         5  # what a client sends under a name of jobfs's own; rows are one mount's, while it runs
     )
+    OVERVIEW = 6  # a job's directory or an entry in it as `.jobfs/all` shows it; account 0
 
 
 class Inode(NamedTuple):
@@ -97,6 +99,6 @@ def unpack(number: int) -> Inode:
     """Take an inode number apart. Raises StaleInodeError for a number that is no address."""
     kind = number >> _KIND_SHIFT
     is_root_kind = kind == Kind.ROOT
-    if not Kind.ROOT <= kind <= Kind.SWALLOWED or (is_root_kind and number != ROOT_INODE):
+    if not Kind.ROOT <= kind <= Kind.OVERVIEW or (is_root_kind and number != ROOT_INODE):
         raise StaleInodeError(number)
     return Inode(Kind(kind), (number >> _ROW_BITS) & MAX_ACCOUNT, number & MAX_ROW)

@@ -1,4 +1,4 @@
-"""The files of `.jobfs` while they are open: no row stands behind them, only this mount's memory."""
+"""The files of `.jobfs` while they are open: no row stands behind them."""
 
 import os
 from collections import deque
@@ -9,7 +9,11 @@ from jobfs.domain import inodes
 from jobfs.domain.accounts import FIRST_UID
 from jobfs.domain.inodes import Kind
 from jobfs.mount.handles import BadHandleError, Opener
+from jobfs.mount.snapshots import Snapshots, sized
+from jobfs.mount.tellings import Tellings
 from jobfs.tree import admin
+from jobfs.tree.refusals import ForbiddenError
+from jobfs.tree.views import Node
 
 #: Handles of files begin at 1; these lie where those never get.
 _FIRST_NUMBER = 1 << 62
@@ -17,6 +21,7 @@ _FIRST_NUMBER = 1 << 62
 _VERDICTS = 64
 #: Bytes of a label; what is longer is cut.
 _LABEL = 64
+_TOLD = {place.row for place in admin.TOLD}
 
 
 @dataclass(slots=True, eq=False)
@@ -31,9 +36,10 @@ class AdminHandle:
 
 
 class AdminFiles:
-    """Answers for `.jobfs/closing`, in the place of OpenFiles and with its methods."""
+    """Answers for the files of `.jobfs`, in the place of OpenFiles and with its methods."""
 
-    def __init__(self) -> None:
+    def __init__(self, tellings: Tellings) -> None:
+        self._snapshots = Snapshots(tellings.text)
         self._numbers = count(_FIRST_NUMBER)
         self._handles: dict[int, AdminHandle] = {}
         self._verdicts: deque[bytes] = deque(maxlen=_VERDICTS)
@@ -43,14 +49,25 @@ class AdminFiles:
         return number >= _FIRST_NUMBER
 
     def holds(self, inode: int) -> bool:
-        """Whether an inode is one of these files."""
+        """Whether an inode is one of these files, or of the directories around them."""
         return inodes.unpack(inode).kind is Kind.ADMIN
+
+    async def dressed(self, node: Node) -> Node:
+        """Return a node with its size and time, if it is one whose content is told."""
+        if inodes.unpack(node.inode).row not in _TOLD:
+            return node
+        snapshot = await self._snapshots.of(node.inode)
+        return sized(node, len(snapshot.content), snapshot.at_ns)
 
     async def open(self, inode: int, flags: int, opener: Opener) -> AdminHandle:
         """Open a file; what is read is what was known at this moment."""
-        assert inodes.unpack(inode).row == admin.CLOSING.row, "the kernel opens no directory so"
         writable = flags & os.O_ACCMODE != os.O_RDONLY
-        content = b"".join(self._verdicts)
+        if inodes.unpack(inode).row in _TOLD:
+            if writable:
+                raise ForbiddenError("this file tells what is; nothing is to be told to it")
+            content = (await self._snapshots.of(inode)).content
+        else:
+            content = b"".join(self._verdicts)
         # What counts is what an account's process is taken for; root's own get the benefit of a doubt.
         as_account = replace(opener, uid=FIRST_UID)
         handle = AdminHandle(next(self._numbers), writable, as_account, content)

@@ -103,9 +103,12 @@ class OpenFiles:
             raise BadHandleError("the file is not open for reading")
         if handle.version is not None:
             with handle.version.moving_bytes() as descriptor:
-                return await trio.to_thread.run_sync(os.pread, descriptor, size, offset)
-        assert handle.reading is not None, "a handle reads its version, or the one it was shown"
-        return await trio.to_thread.run_sync(os.pread, handle.reading, size, offset)
+                data = await trio.to_thread.run_sync(os.pread, descriptor, size, offset)
+        else:
+            assert handle.reading is not None, "a handle reads its version, or the one it was shown"
+            data = await trio.to_thread.run_sync(os.pread, handle.reading, size, offset)
+        handle.moved += len(data)
+        return data
 
     async def write(self, number: int, offset: int, data: bytes) -> int:
         """Store *data* and return its length, or raise; never less."""
@@ -119,6 +122,7 @@ class OpenFiles:
                 offset = version.reserve(len(data))
             await trio.to_thread.run_sync(write_fully, descriptor, offset, data)
             version.note_write(offset, len(data))
+        handle.moved += len(data)
         return len(data)
 
     async def truncate(self, number: int, size: int) -> None:

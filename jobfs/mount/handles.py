@@ -51,6 +51,7 @@ class Handle:
     version  what it writes; None until it has changed something
     opener   who opened it
     refused  why it may do nothing any more; None while it may
+    moved    bytes read and written
     """
 
     number: int
@@ -61,6 +62,7 @@ class Handle:
     reading: int | None = None
     version: OpenVersion | None = None
     refused: str | None = None
+    moved: int = 0
 
     @property
     def account_id(self) -> int:

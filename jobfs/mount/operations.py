@@ -1,8 +1,8 @@
 """The kernel's requests: each is translated, answered by the tree, and translated back.
 
 A handler decides nothing. What a directory holds and permits is decided in `tree/`; what stands
-behind a file handle, in `files.py`, for `.jobfs` in `admin.py`, and for the files that jobfs writes in
-`reports.py`.
+behind a file handle, in `files.py`, for the files that jobfs writes in `reports.py`, for `.jobfs` in
+`admin.py`, and for `.jobfs/all` in `originals.py`.
 """
 
 import os
@@ -35,15 +35,21 @@ from jobfs.mount.admin import AdminFiles
 from jobfs.mount.closing import Closing
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.handles import Opener
+from jobfs.mount.looking import Looking
+from jobfs.mount.originals import Originals
 from jobfs.mount.quotas import within
 from jobfs.mount.replies import (
     attributes,
+    file_info,
     file_system,
     named_report,
     opened_report,
     replies_errno,
+    require_same_owner,
 )
 from jobfs.mount.reports import ReportFiles
+from jobfs.mount.tellings import Tellings
+from jobfs.mount.xattrs import Attributes
 from jobfs.tree import attributes as xattrs
 from jobfs.tree import changes, views
 from jobfs.tree.changes import Place
@@ -56,8 +62,8 @@ _PAGE = 64
 _DOT, _DOT_DOT = 1, 2
 #: The kernel does not say who lists.
 _NOBODY = 0
-#: What chown(2) passes for "leave it".
-_UNCHANGED = 2**32 - 1
+
+AnyFiles = OpenFiles | AdminFiles | ReportFiles | Originals
 
 
 class JobOperations(pyfuse3.Operations):
@@ -75,8 +81,12 @@ class JobOperations(pyfuse3.Operations):
         self._database = database
         self._store = store
         self._files = files
+        self._tree = Looking(database)
+        self._attributes_of = Attributes(database)
         self._reports = reports
-        self._admin = AdminFiles()
+        self._admin = AdminFiles(Tellings(database, store, files.table))
+        self._originals = Originals(database, store)
+        self._others = (self._reports, self._admin, self._originals)
         self._directories: dict[int, int] = {}  # inode numbers by directory handle
         self._numbers = count(1)
 
@@ -91,7 +101,7 @@ class JobOperations(pyfuse3.Operations):
         try:
             if await self._reports.keeps(place):
                 return await self._named(await self._reports.find(place), ctx.pid)
-            return await self._named(await self._database.read(views.child, *place), ctx.pid)
+            return await self._named(await self._tree.child(*place), ctx.pid)
         except (BadNameError, NameTooLongError) as refusal:
             await self._reports.note_refusal(place, refusal)
             raise
@@ -179,7 +189,7 @@ class JobOperations(pyfuse3.Operations):
         """Set size and times. Modes are taken and forgotten; owners may only stay who they are."""
         node = await self._node(inode, ctx.pid)
         if fields.update_uid or fields.update_gid:
-            _require_same_owner(node, attr, fields)
+            require_same_owner(node, attr, fields)
         if self._reports.holds(inode):
             self._reports.set_attributes(
                 inode, size=attr.st_size if fields.update_size else None,
@@ -193,32 +203,25 @@ class JobOperations(pyfuse3.Operations):
 
     @replies_errno
     async def getxattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> bytes:
-        """Return an extended attribute.
-
-        The kernel asks for security.capability before each first write: what is not ours is
-        refused without a look.
-        """
-        text = os.fsdecode(name)
-        if not text.startswith(xattrs.PREFIX):
-            raise xattrs.NoAttributeError(f"no attribute {text!r}")
-        return (await self._database.read(xattrs.value, inode, text)).encode()
+        """Return an extended attribute."""
+        return await self._attributes_of.value(inode, name, ctx.pid)
 
     @replies_errno
     async def listxattr(self, inode: InodeT, ctx: RequestContext) -> Sequence[XAttrNameT]:
         """Return the names of an inode's extended attributes."""
-        return [name.encode() for name in await self._database.read(xattrs.names, inode)]
+        return await self._attributes_of.names(inode, ctx.pid)
 
     @replies_errno
     async def setxattr(
         self, inode: InodeT, name: XAttrNameT, value: bytes, ctx: RequestContext
     ) -> None:
-        """Refuse."""
-        raise xattrs.ReadOnlyAttributesError("extended attributes are read-only")
+        """Change nothing; succeed for jobfs's own."""
+        xattrs.require_own(os.fsdecode(name))
 
     @replies_errno
     async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:
-        """Refuse."""
-        raise xattrs.ReadOnlyAttributesError("extended attributes are read-only")
+        """Change nothing; succeed for jobfs's own."""
+        xattrs.require_own(os.fsdecode(name))
 
     @replies_errno
     async def statfs(self, ctx: RequestContext) -> StatvfsData:
@@ -234,7 +237,7 @@ class JobOperations(pyfuse3.Operations):
     @replies_errno
     async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
         """Open a directory."""
-        await self._database.read(views.directory, inode)
+        await self._tree.directory(inode)
         number = next(self._numbers)
         self._directories[number] = inode
         return number
@@ -246,13 +249,10 @@ class JobOperations(pyfuse3.Operations):
         if start_id < _DOT_DOT and not await self._list_dots(directory, start_id, token):
             return
         after = max(start_id - _DOT_DOT, 0)
-        while page := await self._database.read(
-            views.children, directory, after=after, limit=_PAGE
-        ):
+        while page := await self._tree.children(directory, after=after, limit=_PAGE):
             for node, cookie in page:
-                name = node.name.encode()
-                reply = await self._named(node, _NOBODY)
-                if not pyfuse3.readdir_reply(token, name, reply, cookie + _DOT_DOT):
+                reply = await self._listed(node)
+                if not pyfuse3.readdir_reply(token, node.name.encode(), reply, cookie + _DOT_DOT):
                     return
                 after = cookie
 
@@ -280,7 +280,7 @@ class JobOperations(pyfuse3.Operations):
         place = Place(parent_inode, name)
         if await self._reports.keeps(place):
             report, node = self._reports.create(place, flags, _opener(ctx))
-            return _file_info(report.number), attributes(node)
+            return file_info(report.number), attributes(node)
         try:
             handle, node = await self._files.create(parent_inode, name, flags, _opener(ctx))
         except NameTakenError:
@@ -289,17 +289,13 @@ class JobOperations(pyfuse3.Operations):
             node = await self._database.read(views.child, parent_inode, name)
             handle = await self._files.open(node.inode, flags, _opener(ctx))
             node = await self._node(node.inode, ctx.pid)
-        return _file_info(handle.number), self._reply(node)
+        return file_info(handle.number), self._reply(node)
 
     @replies_errno
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
         """Open a file."""
-        files: OpenFiles | AdminFiles | ReportFiles = self._files
-        if self._admin.holds(inode):
-            files = self._admin
-        elif self._reports.holds(inode):
-            files = self._reports
-        return _file_info((await files.open(inode, flags, _opener(ctx))).number)
+        files: AnyFiles = next((one for one in self._others if one.holds(inode)), self._files)
+        return file_info((await files.open(inode, flags, _opener(ctx))).number)
 
     @replies_errno
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
@@ -328,13 +324,11 @@ class JobOperations(pyfuse3.Operations):
 
     # -- small parts -----------------------------------------------------------------------------
 
-    def _of(self, fh: int) -> OpenFiles | AdminFiles | ReportFiles:
+    def _of(self, fh: int) -> AnyFiles:
         """Return what stands behind a handle."""
-        if fh in self._reports:
-            return self._reports
-        return self._admin if fh in self._admin else self._files
+        return next((one for one in self._others if fh in one), self._files)
 
-    def _closing_of(self, fh: int) -> Closing | AdminFiles | ReportFiles:
+    def _closing_of(self, fh: int) -> Closing | AdminFiles | ReportFiles | Originals:
         files = self._of(fh)
         return files.closing if isinstance(files, OpenFiles) else files
 
@@ -342,19 +336,28 @@ class JobOperations(pyfuse3.Operations):
         """Return an inode's node; of one that somebody has open, even if it is hidden or gone."""
         if self._reports.holds(inode):
             return await self._reports.node(inode, asker)
-        query = views.open_node if self._files.table.is_open(inode) else views.node
-        return await self._database.read(query, inode)
+        if self._files.table.is_open(inode) or self._originals.is_open(inode):
+            return await self._database.read(views.open_node, inode)
+        return await self._tree.node(inode)
 
     async def _named(self, node: Node, asker: int) -> EntryAttributes:
-        """Return the answer to a name, looked up or listed."""
+        """Return the answer to a name."""
         if self._reports.holds(node.inode):
             return named_report(await self._reports.dressed(node, asker))
+        if self._admin.holds(node.inode):
+            return attributes(await self._admin.dressed(node))
         return self._reply(node)
+
+    async def _listed(self, node: Node) -> EntryAttributes:
+        """Return what a listing says; of `.jobfs` without sizes, since a stat looks the name up again."""
+        if self._admin.holds(node.inode):
+            return attributes(node)
+        return await self._named(node, _NOBODY)
 
     async def _attributes(self, inode: int, asker: int) -> EntryAttributes:
         """Return the answer to a number."""
         node = await self._node(inode, asker)
-        return opened_report(node) if self._reports.holds(inode) else self._reply(node)
+        return opened_report(node) if self._reports.holds(inode) else await self._named(node, asker)
 
     def _reply(self, node: Node) -> EntryAttributes:
         """Return attributes with the size and time of what is being written at this moment."""
@@ -365,8 +368,8 @@ class JobOperations(pyfuse3.Operations):
 
     async def _list_dots(self, directory: int, start: int, token: ReaddirToken) -> bool:
         """List "." and ".."; false if the buffer was full."""
-        own = attributes(await self._database.read(views.directory, directory))
-        above = attributes(await self._database.read(views.parent, directory))
+        own = attributes(await self._tree.directory(directory))
+        above = attributes(await self._tree.parent(directory))
         dots = [(_DOT, b".", own), (_DOT_DOT, b"..", above)]
         return all(
             pyfuse3.readdir_reply(token, name, reply, cookie)
@@ -397,16 +400,3 @@ def _now() -> changes.Moment:
 
 def _opener(ctx: RequestContext) -> Opener:
     return Opener.of(ctx.pid, ctx.uid)
-
-
-def _file_info(number: int) -> FileInfo:
-    """Say how a file is opened: around the page cache, which versions must not share."""
-    return FileInfo(fh=number, direct_io=True, keep_cache=False)
-
-
-def _require_same_owner(node: Node, attr: EntryAttributes, fields: SetattrFields) -> None:
-    stays = (not fields.update_uid or attr.st_uid in {node.uid, _UNCHANGED}) and (
-        not fields.update_gid or attr.st_gid in {node.gid, _UNCHANGED}
-    )
-    if not stays:
-        raise OwnershipError("a file belongs to the account that looks at it")

@@ -12,7 +12,7 @@ import pyfuse3
 
 from jobfs.domain.names import LONGEST_ENTRY_NAME
 from jobfs.errors import JobfsError
-from jobfs.tree.refusals import IncompleteError
+from jobfs.tree.refusals import IncompleteError, OwnershipError
 from jobfs.tree.views import Node
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _BLOCK = 512  # bytes; the unit of st_blocks, whatever the file system
+_UNCHANGED = 2**32 - 1  # what chown(2) passes for "leave it"
 _PREFERRED_TRANSFER = 128 * 1024  # bytes; st_blksize, what cp and friends read and write at once
 
 #: What a disk may say for reasons of its own. Everything else, ENOENT above all, would tell the client
@@ -102,6 +103,22 @@ def named_report(node: Node) -> pyfuse3.EntryAttributes:
 def opened_report(node: Node) -> pyfuse3.EntryAttributes:
     """Return the same as the answer to its number: the kernel asks again before it refuses to open it."""
     return attributes(replace(node, mode=node.mode | stat.S_IWUSR))
+
+
+def file_info(number: int) -> pyfuse3.FileInfo:
+    """Say how a file is opened: around the page cache, which versions must not share."""
+    return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(number), direct_io=True, keep_cache=False)
+
+
+def require_same_owner(
+    node: Node, attr: pyfuse3.EntryAttributes, fields: pyfuse3.SetattrFields
+) -> None:
+    """Raise OwnershipError if a file is to be given to somebody."""
+    stays = (not fields.update_uid or attr.st_uid in {node.uid, _UNCHANGED}) and (
+        not fields.update_gid or attr.st_gid in {node.gid, _UNCHANGED}
+    )
+    if not stays:
+        raise OwnershipError("a file belongs to the account that looks at it")
 
 
 def file_system(*, total: int, free: int, files: int, free_files: int) -> pyfuse3.StatvfsData:

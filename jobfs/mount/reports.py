@@ -2,7 +2,8 @@
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 
 from jobfs.database import Database
@@ -10,11 +11,12 @@ from jobfs.domain import inodes
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.inodes import Kind
 from jobfs.domain.names import BadNameError, NameTooLongError
+from jobfs.domain.reports import files
 from jobfs.domain.reports.status import why_refused
 from jobfs.domain.reports.words import Studio
 from jobfs.mount.handles import BadHandleError, Opener
 from jobfs.mount.refused import RefusedNames
-from jobfs.mount.snapshots import Snapshots
+from jobfs.mount.snapshots import Snapshots, sized
 from jobfs.mount.swallowed import Swallowed, SwallowedFiles
 from jobfs.tree import changes, reports, views
 from jobfs.tree.changes import Moment, Place
@@ -44,11 +46,12 @@ class ReportFiles:
 
     def __init__(self, database: Database, studio: Studio) -> None:
         self._database = database
+        self._studio = studio
         self._numbers = count(_FIRST_NUMBER)
         self._handles: dict[int, ReportHandle] = {}
         self._swallowed = SwallowedFiles()
         self.refused = RefusedNames()
-        self._snapshots = Snapshots(database, studio, self.refused)
+        self._snapshots = Snapshots(self._text)
 
     def __contains__(self, number: int) -> bool:
         """Whether a handle belongs to one of these files."""
@@ -57,6 +60,15 @@ class ReportFiles:
     def holds(self, inode: int) -> bool:
         """Whether an inode is one of these files."""
         return inodes.unpack(inode).kind in _KINDS
+
+    async def _text(self, number: int, now: datetime) -> bytes:
+        """Return what is in a file at this moment; raises NoSuchEntryError if it is not there."""
+        inode = inodes.unpack(number)
+        address = files.address(inode.row)
+        refused = [] if address is None else self.refused.of(inode.account, address.job_id)
+        return await self._database.read(
+            reports.text, number, studio=self._studio, refused=refused, now=now
+        )
 
     # -- names -----------------------------------------------------------------------------------
 
@@ -109,7 +121,7 @@ class ReportFiles:
         except NoSuchEntryError:
             for handle in self._handles.values():
                 if handle.inode == inode:
-                    return _dressed(views.report_node(inode), len(handle.content), handle.at_ns)
+                    return sized(views.report_node(inode), len(handle.content), handle.at_ns)
             raise
 
     async def dressed(self, node: Node, asker: int) -> Node:
@@ -118,9 +130,9 @@ class ReportFiles:
             return node
         sent = self._swallowed.seen_over(node.inode, asker)
         if sent is not None:
-            return _dressed(node, sent.size, sent.mtime_ns)
+            return sized(node, sent.size, sent.mtime_ns)
         snapshot = await self._snapshots.of(node.inode)
-        return _dressed(node, len(snapshot.content), snapshot.at_ns)
+        return sized(node, len(snapshot.content), snapshot.at_ns)
 
     def set_attributes(self, inode: int, *, size: int | None, mtime_ns: int | None) -> None:
         """Take new attributes; None leaves one as it is. They are seen for a while at most."""
@@ -208,10 +220,6 @@ class ReportFiles:
         if inode.kind is Kind.ENTRY:
             job_id = (await self._database.read(views.visible_entry, inode)).job_id
             self.refused.note(inode.account, job_id, place.name, why_refused(refusal))
-
-
-def _dressed(node: Node, size: int, at_ns: int) -> Node:
-    return replace(node, size=size, mtime_ns=at_ns, ctime_ns=at_ns, atime_ns=at_ns)
 
 
 def _swallowed_node(sent: Swallowed, name: str) -> Node:

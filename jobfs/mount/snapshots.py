@@ -1,19 +1,14 @@
-"""The texts of the files that jobfs writes, each as of one moment, shared by who looks in the next second."""
+"""Texts of files that jobfs makes, each as of one moment, shared by who looks in the next second."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 import trio
 
-from jobfs.database import Database
-from jobfs.domain import inodes
-from jobfs.domain.reports import files
-from jobfs.domain.reports.status import RefusedName
-from jobfs.domain.reports.words import Studio
-from jobfs.mount.refused import RefusedNames
-from jobfs.tree import reports
+from jobfs.tree.views import Node
 
 #: Seconds for which a text is served. Not less: SFTP tells times in whole seconds, and clients take two
 #: texts of one time and size for the same.
@@ -33,12 +28,13 @@ class Snapshot:
 
 
 class Snapshots:
-    """Makes texts when somebody looks; while nobody does, this costs nothing."""
+    """Makes texts when somebody looks; while nobody does, this costs nothing.
 
-    def __init__(self, database: Database, studio: Studio, refused: RefusedNames) -> None:
-        self._database = database
-        self._studio = studio
-        self._refused = refused
+    *make* returns the text of the file with an inode number, as of an instant.
+    """
+
+    def __init__(self, make: Callable[[int, datetime], Awaitable[bytes]]) -> None:
+        self._make_text = make
         self._known: dict[int, Snapshot] = {}  # by inode number
         self._locks: WeakValueDictionary[int, trio.Lock] = WeakValueDictionary()
         self._turns = trio.Semaphore(_AT_ONCE)
@@ -57,19 +53,16 @@ class Snapshots:
 
     async def _make(self, number: int) -> Snapshot:
         until, at_ns = trio.current_time() + LIFETIME, time.time_ns()
-        content = await self._database.read(
-            reports.text, number, studio=self._studio, refused=self._refusals(number),
-            now=datetime.fromtimestamp(at_ns / 10**9, UTC),
-        )  # fmt: skip
+        content = await self._make_text(number, datetime.fromtimestamp(at_ns / 10**9, UTC))
         self._forget_old()
         self._known[number] = made = Snapshot(content, at_ns, until)
         return made
 
-    def _refusals(self, number: int) -> list[RefusedName]:
-        inode = inodes.unpack(number)
-        address = files.address(inode.row)
-        return [] if address is None else self._refused.of(inode.account, address.job_id)
-
     def _forget_old(self) -> None:
         now = trio.current_time()
         self._known = {number: one for number, one in self._known.items() if now < one.until}
+
+
+def sized(node: Node, size: int, at_ns: int) -> Node:
+    """Return a node with its size, and its time for all of its times."""
+    return replace(node, size=size, mtime_ns=at_ns, ctime_ns=at_ns, atime_ns=at_ns)

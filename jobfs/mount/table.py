@@ -1,5 +1,6 @@
 """What is open in one mount: its handles, the versions they write, and a lock per entry."""
 
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -9,8 +10,13 @@ import trio
 
 from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes
+from jobfs.mount.connections import Use
 from jobfs.mount.handles import BadHandleError, Handle, Opener
 from jobfs.mount.versions import OpenVersion
+from jobfs.processes import Process
+
+#: Processes of which is remembered what they moved; nobody hears when one that has nothing open ends.
+_REMEMBERED = 4096
 
 
 class HandleTable:
@@ -25,6 +31,7 @@ class HandleTable:
         self._handles: dict[int, Handle] = {}
         self._versions: dict[int, OpenVersion] = {}  # by upload id
         self._locks: WeakValueDictionary[int, trio.Lock] = WeakValueDictionary()  # by entry id
+        self._moved: OrderedDict[Process, int] = OrderedDict()  # bytes, over handles now closed
         self._births: set[trio.Event] = set()  # files whose rows may be there before their versions
 
     def __iter__(self) -> Iterator[Handle]:
@@ -71,8 +78,25 @@ class HandleTable:
     def forget(self, handle: Handle) -> None:
         """Take a handle out; the last one of a version takes that along."""
         del self._handles[handle.number]
+        self._note_moved(handle)
         if handle.version is not None:
             self._leave(handle.version)
+
+    def _note_moved(self, handle: Handle) -> None:
+        process = handle.opener.process
+        if process is not None:
+            self._moved[process] = self._moved.pop(process, 0) + handle.moved
+            if len(self._moved) > _REMEMBERED:
+                self._moved.popitem(last=False)
+
+    def uses(self) -> dict[Process, Use]:
+        """Return what each process does with files, as far as is remembered."""
+        moved, opened = Counter(self._moved), Counter[Process]()
+        for handle in self._handles.values():
+            if handle.opener.process is not None:
+                moved[handle.opener.process] += handle.moved
+                opened[handle.opener.process] += 1
+        return {one: Use(open_files=opened[one], moved=total) for one, total in moved.items()}
 
     def get(self, number: int) -> Handle:
         """Return a handle; raises BadHandleError."""

@@ -2,14 +2,15 @@
 
 import errno
 
-from jobfs.catalog import entries, uploads
+from jobfs.catalog import entries, overview, problems, uploads
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.entries import Entry
 from jobfs.domain import inodes
-from jobfs.domain.inodes import Inode, Kind
+from jobfs.domain.inodes import Kind
 from jobfs.domain.placement import place
 from jobfs.domain.uploads import UploadState
 from jobfs.errors import JobfsError
+from jobfs.tree import overview as every_job
 from jobfs.tree.views import visible_entry
 
 PREFIX = "user.jobfs."
@@ -21,42 +22,71 @@ class NoAttributeError(JobfsError):
     errno = errno.ENODATA
 
 
-class ReadOnlyAttributesError(JobfsError):
-    """Attributes are jobfs's to write; ENOTSUP, upon which programs that copy files go on."""
+class ForeignAttributeError(JobfsError):
+    """An attribute that is not jobfs's is to be kept; ENOTSUP, upon which `cp -a` goes on."""
 
     errno = errno.ENOTSUP
 
+    def __init__(self) -> None:
+        super().__init__(f"jobfs keeps no attributes but its own, {PREFIX}*")
 
-def names(connection: Connection, number: int) -> list[str]:
-    """Return the names of an entry's attributes."""
+
+def all_of(connection: Connection, number: int) -> dict[str, str]:
+    """Return an entry's attributes by their names, sorted; of what is no entry, none."""
     inode = inodes.unpack(number)
-    return sorted(_attributes(connection, inode)) if inode.kind is Kind.ENTRY else []
+    if inode.kind is Kind.ENTRY:
+        entry = visible_entry(connection, inode)
+    elif inode.kind is Kind.OVERVIEW:
+        entry = every_job.entry(connection, inode)
+    else:
+        return {}
+    known = _known(connection, entry)
+    return {PREFIX + name: str(known[name]) for name in sorted(known) if known[name] is not None}
 
 
-def value(connection: Connection, number: int, name: str) -> str:
-    """Return an attribute's value; raises NoAttributeError."""
-    inode = inodes.unpack(number)
-    found = _attributes(connection, inode) if inode.kind is Kind.ENTRY else {}
-    if name not in found:
-        raise NoAttributeError(f"no attribute {name!r}")
-    return found[name]
+def require_own(name: str) -> None:
+    """Raise ForeignAttributeError if somebody else's attribute is to be set or removed.
+
+    Setting or removing jobfs's own succeeds and changes nothing, as with modes: `rsync -X` sends what it
+    has read here, and removes what its source lacks, and takes a refusal for a failed copy.
+    """
+    if not name.startswith(PREFIX):
+        raise ForeignAttributeError
 
 
-def _attributes(connection: Connection, inode: Inode) -> dict[str, str]:
-    entry = visible_entry(connection, inode)
-    known = {} if entry.directory else _of_file(connection, entry)
-    return {PREFIX + name: str(value) for name, value in known.items() if value is not None}
+def _known(connection: Connection, entry: Entry) -> dict[str, str | int | None]:
+    if entry.parent_id is None:
+        return {"status": overview.status(connection, entry.job_id)}
+    above = entries.directories_above(connection, entry)
+    if entry.directory:
+        return _of_directory(connection, entry, [*above, entry.name])
+    return _of_file(connection, entry, above)
 
 
-def _of_file(connection: Connection, entry: Entry) -> dict[str, str | int | None]:
-    placement = place(entries.directories_above(connection, entry), entry.job_name)
+def _of_directory(
+    connection: Connection, entry: Entry, path: list[str]
+) -> dict[str, str | int | None]:
+    """Return what becomes of photos in it, and who made it."""
+    placement = place(path, entry.job_name)
+    maker = (
+        None if entry.created_by is None else overview.account_name(connection, entry.created_by)
+    )
+    return {
+        "album": placement.album, "section": placement.section.value, "uploader": maker,
+        "problem": placement.note,
+    }  # fmt: skip
+
+
+def _of_file(connection: Connection, entry: Entry, above: list[str]) -> dict[str, str | int | None]:
+    placement = place(above, entry.job_name)
     details = uploads.details(connection, entry.id)
+    state = UploadState(details.state)
     return {
         "album": placement.album,
         "section": placement.section.value,
         "state": details.state,
-        "sha256": None if details.state == UploadState.RECEIVING else details.sha256,
-        "problem": details.reason,
+        "sha256": None if state is UploadState.RECEIVING else details.sha256,
+        "problem": problems.of_file((*above, entry.name), state, details.reason),
         "uploader": details.account,
         "version": details.number,
         "photo": entries.photo_of(connection, entry.id),

@@ -25,6 +25,7 @@ from jobfs.tree.refusals import (
     NoDirectoryError,
     NoSuchEntryError,
     NotEmptyError,
+    ReadOnlyViewError,
 )
 from jobfs.tree.views import Node, entry_node, require_directory, require_file, visible_entry
 
@@ -216,6 +217,8 @@ def set_times(
     *held*: the caller has the file open, so neither its name nor its job need be there any more.
     """
     inode = inodes.unpack(number)
+    if inode.kind is Kind.OVERVIEW:
+        raise ReadOnlyViewError
     if inode.kind is not Kind.ENTRY:
         raise ForbiddenError("the times of this directory are not the account's to set")
     if not held:
@@ -275,6 +278,8 @@ def _changeable(connection: Connection, parent: int, raw_name: bytes) -> tuple[i
 
 
 def _directory(connection: Connection, place: Inode) -> Entry:
+    if place.kind is Kind.OVERVIEW:
+        raise ReadOnlyViewError
     if place.kind is not Kind.ENTRY:
         raise ForbiddenError("jobs are made and named by the studio, not in the folder tree")
     locked = _lock(connection, place)

@@ -24,6 +24,20 @@ class ForbiddenError(JobfsError):
     errno = errno.EACCES
 
 
+class ReadOnlyViewError(JobfsError):
+    """Something below `.jobfs/all`, which shows what is there, is to be changed.
+
+    EROFS, as of a file system that is mounted read-only; only root, in a shell, ever hears it.
+    """
+
+    errno = errno.EROFS
+
+    def __init__(self) -> None:
+        super().__init__(
+            ".jobfs/all is for looking only; changes are made in the accounts' folders"
+        )
+
+
 class OwnershipError(JobfsError):
     """Somebody asks to give a file to another owner. EPERM, as chown(2) says."""
 

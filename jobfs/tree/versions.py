@@ -20,6 +20,7 @@ from jobfs.tree.refusals import (
     DetachedError,
     ForbiddenError,
     IncompleteError,
+    ReadOnlyViewError,
     StillReceivingError,
 )
 from jobfs.tree.views import Node, entry_node, require_file, visible_entry
@@ -32,6 +33,8 @@ SECOND_CLOSE = timedelta(seconds=2)
 def open_file(connection: Connection, number: int, *, writing: bool) -> tuple[Node, Upload]:
     """Return a file and the version it shows; raises ForbiddenError if it may not be written."""
     inode = inodes.unpack(number)
+    if inode.kind is Kind.OVERVIEW:
+        raise ReadOnlyViewError
     if inode.kind is not Kind.ENTRY:
         raise ForbiddenError("a directory of jobfs cannot be opened as a file")
     entry = require_file(visible_entry(connection, inode))
@@ -286,9 +289,11 @@ def cut_off(connection: Connection, upload: Upload, size: int, *, now: datetime)
 def left_behind(connection: Connection, upload_id: int, size: int) -> None:
     """Note how many bytes a version has that lost its file while it was being written.
 
-    For the handle's release: the version is in the trash already, and nothing judges it.
+    For the handle's release: the version is in the trash already, and nothing judges it. It may have
+    been erased from there.
     """
-    uploads.note_size(connection, uploads.get(connection, upload_id, lock=True), size)
+    if uploads.is_there(connection, upload_id):
+        uploads.note_size(connection, uploads.get(connection, upload_id, lock=True), size)
 
 
 def released(connection: Connection, upload_id: int, *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
     /                     the mount's root; names are accounts, and only root may list it
     /.jobfs               for root alone, see `jobfs.tree.admin`
+    /.jobfs/all/JOB/...   every job, see `jobfs.tree.overview`
     /ACCOUNT              the account's chroot; names are its planned, granted jobs
     /ACCOUNT/JOB/...      entries, as sent
 
@@ -11,7 +12,7 @@ closed is `latecomers`' to say.
 """
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from jobfs.catalog import entries
@@ -20,7 +21,7 @@ from jobfs.domain import inodes
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.inodes import Inode, Kind
 from jobfs.domain.names import entry_name
-from jobfs.tree import admin, latecomers, reports
+from jobfs.tree import admin, latecomers, overview, reports
 from jobfs.tree.refusals import DirectoryError, NoDirectoryError, NoSuchEntryError
 
 #: The root's own names are walked through, never listed by accounts.
@@ -30,6 +31,7 @@ _ACCOUNT_MODE = stat.S_IFDIR | 0o750
 _DIRECTORY_MODE = stat.S_IFDIR | 0o755
 FILE_MODE = stat.S_IFREG | 0o644
 _REPORT_MODE = stat.S_IFREG | 0o444
+_OVERVIEW_MODES = {True: stat.S_IFDIR | 0o555, False: stat.S_IFREG | 0o444}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +65,14 @@ class Listed(NamedTuple):
 
 def node(connection: Connection, number: int) -> Node:
     """Return what an inode number names."""
+    fixed = fixed_node(number)
+    if fixed is not None:
+        return fixed
     inode = inodes.unpack(number)
-    if inode.kind is Kind.ROOT:
-        return _root()
     if inode.kind is Kind.ACCOUNT:
         return _account_node(_account(connection, inode.account))
-    if inode.kind is Kind.ADMIN:
-        return _admin_node(admin.place(inode.row))
+    if inode.kind is Kind.OVERVIEW:
+        return overview_node(overview.entry(connection, inode))
     if inode.kind is Kind.REPORT:
         reports.require(connection, inode)
         return report_node(number)
@@ -85,6 +88,8 @@ def directory(connection: Connection, number: int) -> Node:
     inode = inodes.unpack(number)
     if inode.kind is Kind.ENTRY:
         return entry_node(require_directory(visible_entry(connection, inode)), inode.account)
+    if inode.kind is Kind.OVERVIEW:
+        return overview_node(require_directory(overview.entry(connection, inode)))
     return node(connection, number)
 
 
@@ -94,17 +99,20 @@ def open_node(connection: Connection, number: int) -> Node:
     entry = entries.existing(connection, inode.row)
     if entry is None:
         raise NoSuchEntryError(f"no entry {inode.row}")
+    if inode.kind is Kind.OVERVIEW:
+        return overview_node(entry)
     return entry_node(entry, inode.account)
 
 
 def child(connection: Connection, parent: int, raw_name: bytes) -> Node:
     """Return what the directory with number *parent* holds under a name."""
+    fixed = fixed_child(parent, raw_name)
+    if fixed is not None:
+        return fixed
     inode, name = inodes.unpack(parent), entry_name(raw_name)
-    if inode.kind is Kind.ADMIN:
-        return _admin_node(admin.file(name))
+    if _is_in_overview(inode):
+        return overview_node(overview.child(connection, inode, name))
     if inode.kind is Kind.ROOT:
-        if name == admin.DIRECTORY.name:
-            return _admin_node(admin.DIRECTORY)
         account = entries.account_named(connection, name)
         if account is None:
             raise NoSuchEntryError(f"no account {name!r}")
@@ -123,8 +131,11 @@ def child(connection: Connection, parent: int, raw_name: bytes) -> Node:
 def children(connection: Connection, directory: int, *, after: int, limit: int) -> list[Listed]:
     """Return up to *limit* children of a directory, those behind the cookie *after*."""
     inode = inodes.unpack(directory)
+    if _is_in_overview(inode):
+        found = overview.children(connection, inode, after=after, limit=limit)
+        return [Listed(overview_node(entry), entry.id) for entry in found]
     if inode.kind is Kind.ADMIN:
-        return [Listed(_admin_node(one), one.row) for one in admin.FILES if one.row > after]
+        return fixed_children(directory, after=after) or []
     if inode.kind is Kind.ROOT:
         accounts = entries.accounts(connection, after=after, limit=limit)
         listed = [Listed(_account_node(account), account.id) for account in accounts]
@@ -140,9 +151,12 @@ def children(connection: Connection, directory: int, *, after: int, limit: int) 
 
 def parent(connection: Connection, directory: int) -> Node:
     """Return the directory above one, for its `..`."""
+    fixed = fixed_parent(directory)
+    if fixed is not None:
+        return fixed
     inode = inodes.unpack(directory)
-    if inode.kind is not Kind.ENTRY:
-        return _root()
+    if inode.kind is Kind.OVERVIEW:
+        return _above_in_overview(connection, inode)
     entry = visible_entry(connection, inode)
     if entry.parent_id is None:
         return _account_node(_account(connection, inode.account))
@@ -191,6 +205,58 @@ def entry_node(entry: entries.Entry, account_id: int) -> Node:
         atime_ns=entry.atime_ns,
         upload_id=entry.upload_id,
     )
+
+
+def overview_node(entry: entries.Entry) -> Node:
+    """Return an entry as root sees it in `.jobfs/all`: nobody's, and read-only."""
+    return replace(
+        entry_node(entry, 0), inode=inodes.pack(Kind.OVERVIEW, 0, entry.id), uid=0, gid=0,
+        mode=_OVERVIEW_MODES[entry.directory],
+    )  # fmt: skip
+
+
+def _is_in_overview(directory: Inode) -> bool:
+    return directory.kind is Kind.OVERVIEW or directory == (Kind.ADMIN, 0, admin.ALL.row)
+
+
+def _above_in_overview(connection: Connection, inode: Inode) -> Node:
+    parent_id = overview.entry(connection, inode).parent_id
+    if parent_id is None:
+        return _admin_node(admin.ALL)
+    return overview_node(overview.entry(connection, Inode(Kind.OVERVIEW, 0, parent_id)))
+
+
+def fixed_node(number: int) -> Node | None:
+    """Return what a number names if no database is needed to know it: the root, and `.jobfs`."""
+    inode = inodes.unpack(number)
+    if inode.kind is Kind.ROOT:
+        return _root()
+    return _admin_node(admin.place(inode.row)) if inode.kind is Kind.ADMIN else None
+
+
+def fixed_child(parent: int, raw_name: bytes) -> Node | None:
+    """Return what a directory holds under a name if no database is needed; raises NoSuchEntryError."""
+    inode = inodes.unpack(parent)
+    if inode.kind is Kind.ADMIN and inode.row == admin.DIRECTORY.row:
+        return _admin_node(admin.named(entry_name(raw_name)))
+    is_ours = inode.kind is Kind.ROOT and raw_name == admin.DIRECTORY.name.encode()
+    return _admin_node(admin.DIRECTORY) if is_ours else None
+
+
+def fixed_children(directory: int, *, after: int) -> list[Listed] | None:
+    """Return the children of `.jobfs` behind the cookie *after*; None: ask the database."""
+    inode = inodes.unpack(directory)
+    if inode.kind is not Kind.ADMIN or inode.row == admin.ALL.row:
+        return None
+    return [Listed(_admin_node(one), one.row) for one in admin.PLACES if one.row > after]
+
+
+def fixed_parent(directory: int) -> Node | None:
+    """Return the directory above one if no database is needed to know it."""
+    inode = inodes.unpack(directory)
+    if inode.kind is Kind.ADMIN and inode.row != admin.DIRECTORY.row:
+        return _admin_node(admin.DIRECTORY)
+    return None if inode.kind in {Kind.ENTRY, Kind.OVERVIEW} else _root()
 
 
 def _reports_listed(connection: Connection, inode: Inode, after: int) -> list[Listed]:

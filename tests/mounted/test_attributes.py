@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import unicodedata
 from pathlib import Path
 
@@ -137,9 +138,53 @@ def test_an_attribute_that_is_not_there_is_enodata(photo: Path) -> None:
     assert errno_of(os.getxattr, photo, "user.jobfs.\udcff") == errno.ENODATA
 
 
-def test_extended_attributes_cannot_be_written(photo: Path) -> None:
-    assert errno_of(os.setxattr, photo, "user.jobfs.state", b"x") == errno.ENOTSUP
-    assert errno_of(os.removexattr, photo, "user.jobfs.state") == errno.ENOTSUP
+def test_what_the_kernel_asks_before_each_first_write_costs_no_database(
+    studio: Studio, photo: Path
+) -> None:
+    with photo.open("rb") as file:
+        studio.sql("ALTER TABLE entry RENAME TO away")
+        try:
+            answer = errno_of(os.getxattr, file.fileno(), "security.capability")
+        finally:
+            studio.sql("ALTER TABLE away RENAME TO entry")
+
+    assert answer == errno.ENODATA
+
+
+def test_a_jobs_directory_tells_its_status(job: Job, photographer: Actor) -> None:
+    assert photographer.do("listxattr", str(job.path)) == ["user.jobfs.status"]
+    assert photographer.do("getxattr", str(job.path), "user.jobfs.status") == b"planned"
+
+
+def test_setting_and_removing_what_jobfs_says_changes_nothing(photo: Path) -> None:
+    os.setxattr(photo, "user.jobfs.state", b"ingested")
+    os.removexattr(photo, "user.jobfs.state")
+
+    assert os.getxattr(photo, "user.jobfs.state") == b"received"
+
+
+def test_other_attributes_are_not_kept(photo: Path) -> None:
+    assert errno_of(os.setxattr, photo, "user.mine", b"x") == errno.ENOTSUP
+    assert errno_of(os.removexattr, photo, "user.mine") == errno.ENOTSUP
+
+
+@pytest.mark.parametrize(
+    "program", [("rsync", "--recursive", "--times", "--xattrs"), ("cp", "--archive")]
+)
+def test_programs_that_copy_attributes_too_end_well(
+    studio: Studio, job: Job, anna: Account, program: tuple[str, ...]
+) -> None:
+    """On each run, rsync removes those that its source lacks."""
+    source = studio.mountpoint.parent / f"source of {program[0]}"
+    source.mkdir()
+    (source / "a.jpg").write_bytes(_PICTURE)
+    as_anna = ["setpriv", f"--reuid={anna.uid}", f"--regid={anna.uid}", "--clear-groups"]
+
+    for _ in range(2):
+        subprocess.run([*as_anna, *program, f"{source}/.", job.path / "copy"], check=True)
+    subprocess.run([*as_anna, *program, f"{job.path}/copy/.", job.path / "again"], check=True)
+
+    assert (job.path / "again" / "a.jpg").read_bytes() == _PICTURE
 
 
 def test_statfs_tells_the_stores_room(studio: Studio, job: Job) -> None:

@@ -89,7 +89,7 @@ def test_what_is_remembered_has_an_end(closing: Path, actors: Actors) -> None:
 
 def test_root_finds_the_directory_behind_the_accounts(studio: Studio, anna: Account) -> None:
     assert names(studio.mountpoint)[0] == ".jobfs"
-    assert names(studio.mountpoint / ".jobfs") == ["closing"]
+    assert "closing" in names(studio.mountpoint / ".jobfs")
     assert anna.name in names(studio.mountpoint)
 
 

@@ -9,7 +9,7 @@ from jobfs.domain.inodes import Inode, Kind
 
 
 @given(
-    kind=st.sampled_from([Kind.ACCOUNT, Kind.ENTRY, Kind.ADMIN]),
+    kind=st.sampled_from([Kind.ACCOUNT, Kind.ENTRY, Kind.ADMIN, Kind.OVERVIEW]),
     account=st.integers(0, inodes.MAX_ACCOUNT),
     row=st.integers(0, inodes.MAX_ROW),
 )
@@ -29,7 +29,7 @@ def test_the_root_is_number_one() -> None:
     assert inodes.unpack(1) == Inode(Kind.ROOT, 0, 1)
 
 
-@pytest.mark.parametrize("number", [-1, 0, 2, (1 << 60) - 1, 6 << 60, 1 << 63, 2**64 - 1, 2**64])
+@pytest.mark.parametrize("number", [-1, 0, 2, (1 << 60) - 1, 7 << 60, 1 << 63, 2**64 - 1, 2**64])
 def test_a_number_that_is_no_address_is_stale(number: int) -> None:
     with pytest.raises(inodes.StaleInodeError, match=str(number)) as refusal:
         inodes.unpack(number)
