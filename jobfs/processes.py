@@ -1,8 +1,14 @@
 """Which process is which: a pid alone may have been given to another since."""
 
+import os
 import socket
+import struct
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
 #: The task is on its way out. Source: PF_EXITING in include/linux/sched.h.
@@ -10,6 +16,8 @@ _PF_EXITING = 0x4
 #: Places in /proc/PID/stat behind the command's closing parenthesis: proc(5) counts from 1, and the
 #: state, the first of them, is number 3.
 _STATE, _FLAGS, _START_TICK, _EXIT_CODE = 3 - 3, 9 - 3, 22 - 3, 52 - 3
+#: The state of a TCP socket that only listens. Source: TCP_LISTEN in include/net/tcp_states.h.
+_LISTENING = "0A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,45 @@ def process(pid: int) -> Process | None:
     if whole is None or fields is None:
         return None
     return Process(whole, int(fields[_START_TICK]))
+
+
+def started_at(one: Process) -> datetime:
+    """Return when a process was started, to the second: clocks are set, ticks only count."""
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return datetime.fromtimestamp(round(booted + one.start_tick / os.sysconf("SC_CLK_TCK")), tz=UTC)
+
+
+def peer(pid: int) -> str | None:
+    """Return the address that a process is connected to over TCP; IPv4 stays IPv4 on an IPv6 socket.
+
+    None if it has no connection, has ended, or may not be looked into. Sources: proc_pid_fd(5) and
+    proc_pid_net(5), whose tables are of the process's own network namespace.
+    """
+    try:
+        links = [os.readlink(handle) for handle in Path(f"/proc/{pid}/fd").iterdir()]  # noqa: PTH115
+        sockets = {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+        return next((address for inode, address in _peers(pid) if inode in sockets), None)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+
+
+def _peers(pid: int) -> Iterator[tuple[str, str]]:
+    """Yield the number and the other end of every TCP socket that a process's namespace has."""
+    for name in ("tcp", "tcp6"):
+        table = Path(f"/proc/{pid}/net/{name}")
+        lines = table.read_text("ascii").splitlines()[1:] if table.exists() else []
+        for line in lines:
+            fields = line.split()
+            if fields[3] != _LISTENING:
+                yield fields[9], _address(fields[2].partition(":")[0])
+
+
+def _address(digits: str) -> str:
+    """Return an address of which the kernel prints each four bytes as a number of this machine."""
+    words = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
+    address = ip_address(struct.pack(f"={len(words)}I", *words))
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
 
 
 @cache

@@ -77,6 +77,13 @@ def connections(ancestors: Iterable[Process]) -> list[Connection]:
     return [one for one in map(_connection, processes) if one.account_uid or one.account_name]
 
 
+def logged_in(ancestors: Iterable[Process]) -> list[Connection]:
+    """Return the monitors of those who have proved who they are: an account's process is below."""
+    known = connections(ancestors)
+    parents = {_parent(one.process.pid) for one in known if one.account_uid}
+    return [one for one in known if one.account_name and one.process.pid in parents]
+
+
 def end_others(ancestors: Iterable[Process], *, staying: dict[str, int]) -> int:
     """End the connections of everybody but *staying*, names with their uids; return their number.
 
