@@ -29,6 +29,7 @@ from jobfs.domain.names import folded
 #: Characters of JSON; three blocks at their limits, twice, and facts at theirs are fewer.
 LARGEST = 1_000_000
 _NUL = "\\u0000"  # as JSON has it; PostgreSQL takes none
+_BEST, _LAST_ORIENTATION = 5, 8  # of ratings, and of the Exif standard's numbers
 _OF_PHOTO = (PhotoKeywordRow, PhotoMetadataRow, PhotoPlaceRow)
 
 
@@ -39,9 +40,25 @@ def note(connection: Connection, upload_id: int, source: Source) -> None:
     """
     forget_uploads(connection, [upload_id])
     text = _json(source)
-    if len(text) > LARGEST or _NUL in text:
+    if len(text) > LARGEST or _NUL in text or not _is_honest(source, text):
         text = _json(Source())
     connection.execute(insert(UploadMetadataRow).values(upload_id=upload_id, source=text))
+
+
+def _is_honest(source: Source, text: str) -> bool:
+    """Whether it can be read back, and numbers are in their bounds.
+
+    Else each change of a photo beside it would fail, and not only the file that it is of.
+    """
+    try:
+        _source(text)  # JSON has neither infinity nor what is no number
+    except msgspec.DecodeError:
+        return False
+    return all(
+        (facts.rating is None or -1 <= facts.rating <= _BEST)
+        and (facts.orientation is None or 1 <= facts.orientation <= _LAST_ORIENTATION)
+        for facts in (source.said, source.hinted)
+    )
 
 
 def forget_uploads(connection: Connection, upload_ids: Iterable[int]) -> None:

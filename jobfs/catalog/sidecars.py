@@ -1,13 +1,15 @@
 """Sidecars: what ingest makes of them. They are no photos, but speak of those beside them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from jobfs.catalog import metadata, tasks, uploads
 from jobfs.catalog.paths import Directories
+from jobfs.catalog.photo_listing import Original
 from jobfs.catalog.photos import is_wanted
-from jobfs.catalog.schema import EntryRow, JobRow, UploadRow
+from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.catalog.tasks import Task
 from jobfs.domain.metadata.sidecars import FORMAT
 from jobfs.domain.metadata.values import Source
@@ -15,23 +17,40 @@ from jobfs.domain.placement import place
 from jobfs.domain.uploads import Change, UploadState
 
 
-def albums(connection: Connection, job_id: int) -> dict[int, str]:
-    """Return the sidecars that speak of a job's photos, each by its upload's id, with its album."""
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A sidecar that speaks of photos: its *file*, and the album that it stands in."""
+
+    file: Original
+    album: str
+
+
+def listing(connection: Connection, job_id: int) -> list[Sidecar]:
+    """Return the sidecars that speak of a job's photos, the first that came first."""
     directories = Directories(connection, [job_id])
     job = connection.execute(select(JobRow.name).where(JobRow.id == job_id)).scalar_one()
     query = (
-        select(UploadRow.id, EntryRow.parent_id)
+        select(
+            UploadRow.id, EntryRow.parent_id, EntryRow.name, EntryRow.mtime_ns,
+            BlobRow.key, BlobRow.sha256, BlobRow.size,
+        )
         .join(EntryRow, EntryRow.id == UploadRow.entry_id)
+        .join(BlobRow, BlobRow.id == UploadRow.blob_id)
         .where(
             EntryRow.job_id == job_id, EntryRow.removed_at.is_(None), UploadRow.current,
             UploadRow.format == FORMAT, UploadRow.state == UploadState.INGESTED.value,
         )
         .order_by(UploadRow.id)
     )  # fmt: skip
-    return {
-        upload_id: place(directories.above(parent_id), job).album
-        for upload_id, parent_id in connection.execute(query)
-    }
+    found = []
+    for row in connection.execute(query):
+        above = directories.above(row.parent_id)
+        file = Original(
+            path="/".join((*above, row.name)), format=FORMAT, sha256=row.sha256, size=row.size,
+            upload_id=row.id, key=row.key, mtime_ns=row.mtime_ns,
+        )  # fmt: skip
+        found.append(Sidecar(file, place(above, job).album))
+    return found
 
 
 def record(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from jobfs.catalog import jobs, photo_listing
+from jobfs.catalog import jobs, photo_listing, sidecars
 from jobfs.catalog.photo_listing import Photo
 from jobfs.cli import targets
 from jobfs.cli.exporting import Exporting
@@ -37,19 +37,23 @@ def export(
 ) -> None:
     """Copy a job's photos into a folder.
 
-    With the folders, names and times as they were sent, and the raw files beside JPEGs; while they are
-    copied they are compared with what was received. DIR is a new folder, an empty one, or an earlier
-    export of the same: then only what is missing, or differs, is copied. Nothing is deleted in it.
+    With the folders, names and times as they were sent, and the raw files and sidecars beside them;
+    while they are copied they are compared with what was received. DIR is a new folder, an empty one, or
+    an earlier export of the same: then only what is missing, or differs, is copied. Nothing is deleted in
+    it.
 
     Exit status 1 if a photo could not be copied; the lines say why.
     """
     with studio.reading() as connection:
         found = jobs.by_name(connection, job)
         listing = photo_listing.listing(connection, found.id, everything=everything)
+        beside = sidecars.listing(connection, found.id)
     if rendition is not None:
         require_rendition(listing, rendition)
     wanted = in_album(listing, album)
-    length = sum(_size(photo, rendition) for photo in wanted)
+    shown = set() if rendition is not None else {photo.album for photo in wanted}
+    spoken = [sidecar.file for sidecar in beside if sidecar.album in shown]
+    length = sum(_size(photo, rendition) for photo in wanted) + sum(file.size for file in spoken)
     with (
         targets.opened(folder, {"job": found.name, "rendition": rendition}) as target,
         progress(length, found.name) as bar,
@@ -57,6 +61,8 @@ def export(
         exporting = Exporting(studio.store, target, rendition, bar)
         for photo in wanted:
             exporting.export(photo)
+        for sidecar in spoken:
+            exporting.export_sidecar(sidecar)
     _report(exporting)
 
 
@@ -69,8 +75,9 @@ def _size(photo: Photo, rendition: str | None) -> int:
 def _report(exporting: Exporting) -> None:
     for path, reason in exporting.refused:
         click.echo(f"not copied: {path}: {reason}", err=True)
+    with_sidecars = f" and {exporting.sidecars:,} sidecars" if exporting.sidecars else ""
     click.echo(
-        f"copied {exporting.copied:,} photos ({size_in_words(exporting.size)}),"
+        f"copied {exporting.copied:,} photos{with_sidecars} ({size_in_words(exporting.size)}),"
         f" {exporting.unchanged:,} were there, {len(exporting.refused):,} not copied"
     )
     if exporting.refused:

@@ -61,7 +61,7 @@ class _File:
 class Exporting:
     """An export while it is made: of originals, or of the *rendition* of that name.
 
-    copied     photos that were copied, *size* bytes together
+    copied     photos that were copied, and *sidecars*, *size* bytes together
     unchanged  photos that were in the folder
     refused    paths, and why they are not there
     """
@@ -71,6 +71,7 @@ class Exporting:
     rendition: str | None
     bar: Bar
     copied: int = 0
+    sidecars: int = 0
     size: int = 0
     unchanged: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
@@ -85,7 +86,11 @@ class Exporting:
         elif None not in copied:
             self.unchanged += 1
 
-    def _export(self, photo: Photo, original: Original) -> bool | None:
+    def export_sidecar(self, sidecar: Original) -> None:
+        """Copy a sidecar as it was sent; what it is refused for is noted. Raises TargetFailedError."""
+        self.sidecars += self._export(None, sidecar) is True
+
+    def _export(self, photo: Photo | None, original: Original) -> bool | None:
         """Tell whether a file had to be copied; None if it was refused."""
         try:
             file = _chosen(photo, original, self.rendition)
@@ -163,9 +168,9 @@ class Exporting:
             raise LostBytesError(f"the store cannot read its bytes: {error.strerror}") from error
 
 
-def _chosen(photo: Photo, original: Original, rendition: str | None) -> _File:
-    """Return the file of a photo that is wanted; raises NoRenditionError and UnsafeNameError."""
-    if rendition is None:
+def _chosen(photo: Photo | None, original: Original, rendition: str | None) -> _File:
+    """Return what to copy; a sidecar is of no *photo*. Raises NoRenditionError and UnsafeNameError."""
+    if photo is None or rendition is None:
         return _File(
             path=_path(photo, original, ""), key=original.key, size=original.size,
             sha256=original.sha256, mtime_ns=original.mtime_ns, rendition=False,
@@ -180,9 +185,9 @@ def _chosen(photo: Photo, original: Original, rendition: str | None) -> _File:
     )  # fmt: skip
 
 
-def _path(photo: Photo, original: Original, ending: str) -> Names:
+def _path(photo: Photo | None, original: Original, ending: str) -> Names:
     *above, name = original.path.split("/")
-    if not photo.current:
+    if photo is not None and not photo.current:
         extension = PurePosixPath(name).suffix
         name = f"{name.removesuffix(extension)} (photo {photo.id}){extension}"
     path = (*above, name + ending)

@@ -27,10 +27,10 @@ def rerender(studio: Studio, job: str, album: str | None) -> None:
     with studio.reading() as connection:
         job_id = jobs.by_name(connection, job).id
         wanted = in_album(photo_listing.listing(connection, job_id), album)
-        beside = sidecars.albums(connection, job_id)
+        beside = sidecars.listing(connection, job_id)
     shown = {photo.album for photo in wanted}
     uploads = [original.upload_id for photo in wanted for original in photo.originals]
-    uploads += [upload_id for upload_id, its_album in beside.items() if its_album in shown]
+    uploads += [sidecar.file.upload_id for sidecar in beside if sidecar.album in shown]
     for first in range(0, len(uploads), _AT_ONCE):
         _ask(studio, uploads[first : first + _AT_ONCE])
     click.echo(f"photos that wait for new renditions: {len(wanted):,}")

@@ -19,7 +19,7 @@ from jobfs.ingest.pictures import UNREADABLE
 
 _HEADER, _FULL_HEADER = 8, 12  # bytes of a box's header; with version and flags
 _FREE = b"free"
-_GROUPS, _GAIN_MAP = b"grpl", b"tmap"
+_GROUPS, _GAIN_MAP, _EXIF = b"grpl", b"tmap", b"Exif"
 _CONSTANT_LUMINANCE, _NOT_CONSTANT = 10, 9  # matrices of BT.2020, as good as equal to the eye
 _TRANSFORMS = (b"clap", b"irot", b"imir")
 _ESSENTIAL = 0x80
@@ -39,10 +39,15 @@ def opened(file: IO[bytes]) -> Image.Image:
     _change_matrix(data)
     try:
         return _open(data)
-    except UNREADABLE:
-        if not _mend(data):
-            raise
-        return _open(data)
+    except UNREADABLE as error:
+        refusal: Exception = error
+    for mend in (_mend, _hide_exif):  # what the file says goes only if nothing else helps
+        if mend(data):
+            try:
+                return _open(data)
+            except UNREADABLE as error:
+                refusal = error
+    raise refusal
 
 
 def _open(data: bytearray) -> Image.Image:
@@ -57,6 +62,20 @@ def _change_matrix(data: bytearray) -> None:
             matrix = data[place + 8 : place + 10]
             if int.from_bytes(matrix, "big") == _CONSTANT_LUMINANCE:
                 data[place + 8 : place + 10] = _NOT_CONSTANT.to_bytes(2, "big")
+
+
+def _hide_exif(data: bytearray) -> bool:
+    """Pass over Exif, which libavif may not be able to read; returns whether there is any."""
+    before = bytes(data)
+    for items in _at(data, b"meta"):
+        if items.kind == b"iinf":
+            count = 4 if data[items.start + _HEADER] else 2
+            for entry in _boxes(data, items.start + _FULL_HEADER + count, items.end):
+                number = 4 if data[entry.start + _HEADER] > 2 else 2  # noqa: PLR2004 - version 3
+                at = entry.start + _FULL_HEADER + number + 2
+                if data[at : at + 4] == _EXIF:
+                    data[at : at + 4] = _FREE
+    return data != before
 
 
 def _mend(data: bytearray) -> bool:

@@ -64,7 +64,7 @@ async def serve(
                 claimant=Claimant(name, config.ingest.lease),
             )  # fmt: skip
             nursery.start_soon(claiming.free_those_of_the_dead, database)
-            nursery.start_soon(expiry.every_hour, database, store, config.retention.trash)
+            nursery.start_soon(expiry.every_hour, database, store, config.retention)
             nursery.start_soon(_work, shop, bell, looking, working)
             task_status.started()
             try:

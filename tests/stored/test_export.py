@@ -1,16 +1,20 @@
 """`jobfs photo export`: a job's photos become a folder tree again, the very same."""
 
 import fcntl
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from jobfs.blobs.store import BlobStore
+from jobfs.catalog import sidecars
 from jobfs.catalog.engine import Catalog
 from jobfs.cli import targets
+from jobfs.domain.metadata.values import Source
 from tests.stored.imported import BLUE, GREEN, LONG_AGO, RED, ImportedJob, card, tree
-from tests.stored.sending import picture
+from tests.stored.metadata import xmp
+from tests.stored.sending import claimed, now, picture
 from tests.stored.studio import plain_sql
 
 
@@ -56,6 +60,35 @@ def test_a_second_export_copies_only_what_is_missing_or_differs(
     assert "2 were there" in said
     assert tree(out) == tree(source)
     assert (out / "Zoë/ü.jpg").stat().st_ino == untouched
+
+
+def test_sidecars_come_out_with_the_originals_of_their_album(
+    job: ImportedJob, source: Path, tmp_path: Path
+) -> None:
+    for name in ("Class 1/a.xmp", "loose.jpg.xmp", "Zoë/broken.xmp"):
+        (source / name).write_bytes(xmp(title=name))
+    job.jobfs("job", "import", "Wedding", source)
+    for name in ("Class 1/a.xmp", "loose.jpg.xmp"):  # and not the third, which nobody could read
+        task = claimed(job.catalog, job.files()[name].upload_id)
+        with job.catalog.writing() as connection:
+            sha256 = hashlib.sha256((source / name).read_bytes()).hexdigest()
+            assert sidecars.record(connection, task, Source(), sha256=sha256, now=now())
+
+    whole = job.jobfs("photo", "export", "Wedding", tmp_path / "out").output
+    again = job.jobfs("photo", "export", "Wedding", tmp_path / "out").output
+    job.jobfs("photo", "export", "Wedding", tmp_path / "album", "--album", "Class 1")
+    job.jobfs("photo", "export", "Wedding", tmp_path / "small", "--rendition", "preview")
+
+    assert whole.startswith("copied 4 photos and 2 sidecars (")
+    assert again == "copied 0 photos (0 bytes), 4 were there, 0 not copied\n"
+    (source / "Zoë/broken.xmp").unlink()
+    assert tree(tmp_path / "out") == tree(source)
+    assert set(tree(tmp_path / "album")) == {
+        "Class 1/a.jpg",
+        "Class 1/a.xmp",
+        "Class 1/group/b.jpg",
+    }
+    assert not list((tmp_path / "small").rglob("*.xmp"))
 
 
 def test_one_album_or_a_rendition_can_be_had_alone(job: ImportedJob, tmp_path: Path) -> None:

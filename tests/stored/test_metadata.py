@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import descriptions, problems, tasks, uploads
+from jobfs.catalog import descriptions, problems, sidecars, tasks, uploads
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import (
     PhotoKeywordRow,
@@ -26,6 +27,7 @@ from jobfs.catalog.tasks import Task
 from jobfs.catalog.uploads import Upload
 from jobfs.config import IngestConfig, standard_renditions
 from jobfs.database import Database
+from jobfs.domain.metadata.values import Facts, Place, Source
 from jobfs.domain.uploads import UploadState
 from jobfs.ingest import pipeline
 from jobfs.ingest.decoder import Decoders, open_decoders
@@ -41,6 +43,7 @@ from tests.stored.metadata import (
     take_in_raw,
     xmp,
 )
+from tests.stored.sending import claimed
 from tests.stored.studio import queued
 from tests.stored.wedding import Wedding
 
@@ -461,6 +464,26 @@ def test_a_spoilt_sidecar_says_nothing_when_what_it_said_is_purged(wedding: Wedd
 async def decoders() -> AsyncIterator[Decoders]:
     async with open_decoders(IngestConfig(decoders=1), standard_renditions()) as decoders:
         yield decoders
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Facts(title="x", rating=2**63), Facts(title="x", orientation=-1), Facts(title="x\0"),
+        Facts(title="x", place=Place(latitude=math.nan, longitude=0.0)),
+    ],
+    ids=["rating", "orientation", "NUL", "place"],
+)  # fmt: skip
+def test_what_no_honest_decoder_says_of_a_sidecar_harms_no_photo(
+    wedding: Wedding, said: Facts
+) -> None:
+    sidecar = wedding.send("Wedding/IMG_1.xmp", SIDECAR)
+    task, now = claimed(wedding.catalog, sidecar.id), datetime.now(UTC)
+    assert wedding.do(sidecars.record, task, Source(said=said), sha256="of it", now=now)
+
+    bring(wedding, "Wedding/IMG_1.JPG", jpeg())
+
+    assert title(wedding) is None
 
 
 async def ingest_all(wedding: Wedding, decoders: Decoders) -> None:

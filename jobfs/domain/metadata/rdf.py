@@ -7,7 +7,7 @@ packet of a megabyte could then ask for gigabytes. Source: ISO 16684-1 (XMP), an
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from xml.sax import SAXException
+from xml.sax import SAXException, SAXParseException
 from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl
 
@@ -131,7 +131,8 @@ def _text(packet: bytes) -> str:
     try:
         return packet.decode(code).strip("\0 \t\r\n")
     except UnicodeDecodeError as error:
-        raise UnreadableMetadataError(f"the XMP is not in {code}: {error.reason}") from error
+        name = code.removesuffix("-sig").upper()
+        raise UnreadableMetadataError(f"the XMP is not in {name}: {error.reason}") from error
 
 
 def _tree(text: str) -> _Node:
@@ -145,6 +146,9 @@ def _tree(text: str) -> _Node:
         raise UnreadableMetadataError("the XMP has a document type, as attacks have") from None
     except _TooMuchError as error:
         raise UnreadableMetadataError(f"the XMP {error}") from None
+    except SAXParseException as error:
+        fault = f"{error.getMessage()} in line {error.getLineNumber()}"
+        raise UnreadableMetadataError(f"the XMP is no XML: {fault}") from None
     except (SAXException, ValueError, LookupError) as error:
         raise UnreadableMetadataError(f"the XMP is no XML: {str(error)[:200]}") from None
     return builder.root
