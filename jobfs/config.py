@@ -73,6 +73,7 @@ Seconds = Annotated[
 ]
 Edge = Annotated[int, Meta(ge=16, le=16384, description="a whole number from 16 to 16384")]
 Days = Annotated[int, Meta(ge=1, le=3650, description="a whole number of days from 1 to 3650")]
+DaysOrNone = Annotated[int, Meta(ge=0, le=36500, description="a number of days, to 36500, or 0")]
 Quality = Annotated[int, Meta(ge=1, le=100, description="a whole number from 1 to 100")]
 
 
@@ -139,6 +140,8 @@ class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How long things are kept that nobody needs any more."""
 
     trash_days: Days = 30  # what was deleted or overwritten; an administrator can restore it
+
+    events_days: DaysOrNone = 365  # the record of what happened; 0: for ever
 
     @property
     def trash(self) -> timedelta:

@@ -10,10 +10,11 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobfs.blobs.ledger import Ledger
 from jobfs.blobs.writers import Writers
 from jobfs.errors import JobfsError
 from jobfs.syncing import sync
@@ -46,16 +47,27 @@ class Space:
     free_files: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file of the store: *size* is bytes, *changed* seconds since 1970 of its last write."""
+
+    key: str
+    size: int
+    changed: float
+
+
 class BlobStore:
     """The bytes of one studio below *root*. With *durable* false nothing waits for the disk.
 
     writers  which mounts write here, and live
+    ledger   the record of what was erased
     """
 
     def __init__(self, root: Path, *, durable: bool = True) -> None:
         self._root = root
         self._durable = durable
         self.writers = Writers(root / "mounts")
+        self.ledger = Ledger(root)
 
     def prepare(self) -> None:
         """Make every folder, so that no upload has to; safe to repeat."""
@@ -160,6 +172,24 @@ class BlobStore:
     def drop_rendition(self, key: str) -> None:
         """Delete a rendition that no row names any more."""
         self.rendition(key).unlink(missing_ok=True)
+
+    def stored(self, kind: str, number: int) -> list[Stored]:
+        """Return the files in one of the 256 folders of "blobs" or "renditions"."""
+        found = []
+        with suppress(FileNotFoundError), os.scandir(self._root / kind / f"{number:02x}") as files:
+            for file in files:
+                if _KEY.fullmatch(file.name):
+                    with suppress(FileNotFoundError):  # it was deleted just now
+                        about = file.stat(follow_symlinks=False)
+                        found.append(Stored(file.name, about.st_size, about.st_mtime))
+        return found
+
+    def set_aside(self, key: str) -> Path:
+        """Move a blob that no row names into the folder `found`, for people to look at; returns where."""
+        target = self._root / "found" / key
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        self.original(key).rename(target)
+        return target
 
     def original(self, key: str) -> Path:
         """Return where a blob lies."""

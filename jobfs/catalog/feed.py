@@ -10,6 +10,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    delete,
+    func,
     insert,
     literal_column,
     select,
@@ -104,6 +106,18 @@ def last_of_transaction(connection: Connection) -> Position:
     query = select(EventRow.xid, EventRow.id).order_by(EventRow.id.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     return START if row is None else Position(row.xid, row.id)
+
+
+def forget(connection: Connection, *, before: datetime, limit: int = 1000) -> int:
+    """Delete some of the events older than an instant; returns how many: call again until that is 0.
+
+    The newest stays, however old: whoever asks for the feed's end must not be sent back to its begin.
+    """
+    newest = connection.execute(select(func.max(EventRow.id))).scalar()
+    oldest = select(EventRow.id, EventRow.at).order_by(EventRow.id).limit(limit)
+    ids = [row.id for row in connection.execute(oldest) if row.at < before and row.id != newest]
+    connection.execute(delete(EventRow).where(EventRow.id.in_(ids)))
+    return len(ids)
 
 
 def _is_held_back(connection: Connection, position: Position) -> bool:

@@ -65,15 +65,27 @@ def purge(connection: Connection, *, removed_before: datetime, job_id: int | Non
     what a worker or a mount has in its hands waits for the next time.
     """
     doomed = _doomed(connection, removed_before, job_id)
-    renditions = _strike_photos(connection, [row.id for row in doomed])
-    originals = _strike_uploads(connection, doomed)
+    purged = _strike(connection, doomed)
     _strike_directories(connection, removed_before, job_id)
     for row in doomed:
-        metadata.name_changed(connection, row.parent_id, row.name)  # a sidecar may say less now
         feed.append(
             connection, EventKind.UPLOAD_PURGED,
             job_id=row.job_id, entry_id=row.entry_id, upload_id=row.id,
         )  # fmt: skip
+    return purged
+
+
+def strike(connection: Connection, upload_ids: Sequence[int]) -> Purged:
+    """Strike uploads, locked by the caller; the photos that show them; and removed files with no other."""
+    query = select(*_COLUMNS).join(EntryRow, EntryRow.id == UploadRow.entry_id)
+    return _strike(connection, connection.execute(query.where(UploadRow.id.in_(upload_ids))).all())
+
+
+def _strike(connection: Connection, doomed: Sequence[Row[*tuple[Any, ...]]]) -> Purged:
+    renditions = _strike_photos(connection, [row.id for row in doomed])
+    originals = _strike_uploads(connection, doomed)
+    for row in doomed:
+        metadata.name_changed(connection, row.parent_id, row.name)  # a sidecar may say less now
     return Purged(
         uploads=len(doomed), size=sum(row.size for row in doomed),
         originals=originals, renditions=renditions,
@@ -115,6 +127,13 @@ def _in_trash_before(instant: datetime) -> CompoundSelect[int]:
     return union_all(removed, select(upload.id).where(upload.superseded_at < instant))
 
 
+#: What is needed of an upload to strike it.
+_COLUMNS: tuple[Any, ...] = (
+    UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.size, EntryRow.job_id,
+    EntryRow.parent_id, EntryRow.name,
+)  # fmt: skip
+
+
 def _doomed(
     connection: Connection, removed_before: datetime, job_id: int | None
 ) -> list[Row[*tuple[Any, ...]]]:
@@ -125,11 +144,7 @@ def _doomed(
     """
     some = _expired(removed_before, job_id, UploadRow.id).order_by(UploadRow.id).limit(BATCH)
     locked = connection.execute(some.with_for_update(skip_locked=True, of=UploadRow)).scalars()
-    columns = (
-        UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.size, EntryRow.job_id,
-        EntryRow.parent_id, EntryRow.name,
-    )  # fmt: skip
-    again = _expired(removed_before, job_id, *columns).where(UploadRow.id.in_(list(locked)))
+    again = _expired(removed_before, job_id, *_COLUMNS).where(UploadRow.id.in_(list(locked)))
     return list(connection.execute(again))
 
 

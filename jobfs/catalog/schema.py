@@ -629,6 +629,22 @@ class EventRow(Base):
     data: Mapped[str | None]
 
 
+class ErasureRow(Base):
+    """Something that was erased, so that a backup made before does not bring it back.
+
+    kind  `jobfs.catalog.erasures.Kind`: rows, which are told again when a backup is restored; or bytes that
+          are still to be deleted from the store, whose rows here go with them
+    name  the id, or the key in the store
+    at    it reaches nothing that began later: a restored studio may give an id a second time
+    """
+
+    __tablename__ = "erasure"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
 class RoleRow(Base):
     """A process of jobfs that is, or was, at work.
 

@@ -61,6 +61,13 @@ def get(connection: Connection, upload_id: int, *, lock: bool = False) -> Upload
     return _upload(connection.execute(_uploads().where(this)).one())
 
 
+def is_there(connection: Connection, upload_id: int) -> bool:
+    """Whether there is still such an upload; locks it as `get` does."""
+    this = UploadRow.id == upload_id
+    _lock(connection, this)
+    return connection.execute(select(UploadRow.id).where(this)).first() is not None
+
+
 def get_with_job(connection: Connection, upload_id: int) -> Upload:
     """Return an upload, locked, and its job before it: until the commit no name in that changes.
 

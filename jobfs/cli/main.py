@@ -19,6 +19,8 @@ from jobfs.cli.studio import Studio
         "login": Lazy("jobfs.cli.role:login", "Run the SFTP server alone."),
         "worker": Lazy("jobfs.cli.role:worker", "Run one worker alone."),
         "health": Lazy("jobfs.cli.health:health", "Find out whether photographers are served."),
+        "doctor": Lazy("jobfs.cli.doctor:doctor", "Find out whether this machine is fit."),
+        "status": Lazy("jobfs.cli.status:status", "Show the whole studio on one screen."),
         "wait": Lazy(
             "jobfs.cli.up:wait",
             "Wait until what `jobfs up` runs is ready: mount, login and a worker.",
@@ -27,8 +29,13 @@ from jobfs.cli.studio import Studio
         "restore": Lazy(
             "jobfs.cli.restore:restore", "Make the studio that a backup in a folder holds."
         ),
+        "fsck": Lazy("jobfs.cli.fsck:fsck", "Compare rows and bytes, both ways."),
+        "events": Lazy("jobfs.cli.events:events", "Show what has happened."),
         "grant": Lazy("jobfs.cli.grant:grant", "Let an account into a job."),
         "revoke": Lazy("jobfs.cli.grant:revoke", "Keep an account out of a job again."),
+        "completion": Lazy(
+            "jobfs.cli.completion:completion", "Print what makes a shell complete commands."
+        ),
         "problems": Lazy("jobfs.cli.problems:problems", "List what went wrong, and what to do."),
     },
 )
@@ -64,6 +71,7 @@ def main(context: click.Context, config_file: Path | None) -> None:
             "Bring a folder tree into a job, as if it had been sent.",
         ),
         "sheet": Lazy("jobfs.cli.sheet:sheet", "Write a page of a job's photos."),
+        "remove": Lazy("jobfs.cli.erasing:remove", "Remove a job."),
     },
 )
 def job() -> None:
@@ -114,6 +122,7 @@ def key() -> None:
         "rerender": Lazy(
             "jobfs.cli.rerender:rerender", "Have the renditions of a job's photos made anew."
         ),
+        "erase": Lazy("jobfs.cli.erasing:erase", "Erase a photo, whatever the trash would keep."),
     },
 )
 def photo() -> None:
@@ -139,14 +148,29 @@ def trash() -> None:
             "jobfs.cli.queue:list_tasks",
             "List the tasks that are not done, in the order in which they will begin.",
         ),
-        "show": Lazy("jobfs.cli.queue:show", "Show how much there is to do."),
+        "show": Lazy(
+            "jobfs.cli.queue:show", "Show how much there is to do, and for how long it has waited."
+        ),
         "retry": Lazy("jobfs.cli.queue:retry", "Try tasks again that have failed."),
-        "pause": Lazy("jobfs.cli.queue:pause", "Let workers begin no more tasks."),
+        "pause": Lazy(
+            "jobfs.cli.queue:pause", "Let workers begin no more tasks, wherever they run."
+        ),
         "resume": Lazy("jobfs.cli.queue:resume", "Let workers begin tasks again."),
     },
 )
 def queue() -> None:
     """Watch and steer the tasks that make photos."""
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "list": Lazy("jobfs.cli.connections:list_connections", "List who is logged in over SFTP."),
+        "end": Lazy("jobfs.cli.connections:end", "End connections of an account, or a single one."),
+    },
+)
+def connections() -> None:
+    """See who is logged in, and end it."""
 
 
 @main.group(

@@ -47,6 +47,11 @@ def print_facts(facts: Facts, *, as_json: bool, timezone: tzinfo) -> None:
             click.echo(f"{label:{width}}{cell(one, timezone)}".rstrip())
 
 
+def json_line(facts: Facts) -> str:
+    """Return what is known about one thing as JSON on one line."""
+    return json.dumps(facts, default=_instant)
+
+
 def cell(value: object, timezone: tzinfo) -> str:
     """Return *value* as people read it; names are made harmless for a terminal."""
     match value:

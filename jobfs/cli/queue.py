@@ -43,11 +43,11 @@ def show(studio: Studio, *, as_json: bool) -> None:
     with studio.reading() as connection:
         backlogs = tasks.backlogs(connection, now=datetime.now(UTC))
         is_paused = tasks.is_paused(connection)
-    counts = {backlog.priority.word: _counts(backlog) for backlog in backlogs}
+    each = {backlog.priority.word: counts(backlog) for backlog in backlogs}
     if as_json:
-        print_facts({"paused": is_paused, **counts}, as_json=True, timezone=studio.timezone)
+        print_facts({"paused": is_paused, **each}, as_json=True, timezone=studio.timezone)
         return
-    lines = [{"priority": word, **facts} for word, facts in counts.items()]
+    lines = [{"priority": word, **facts} for word, facts in each.items()]
     print_listing(lines, tuple(lines[0]), as_json=False, timezone=studio.timezone)
     if is_paused:
         click.echo(PAUSED, err=True)
@@ -96,7 +96,8 @@ def resume(studio: Studio) -> None:
     click.echo("resumed" if changed else "was not paused")
 
 
-def _counts(backlog: Backlog) -> Facts:
+def counts(backlog: Backlog) -> Facts:
+    """Return what is told of the tasks of a priority; the age in seconds."""
     age = None if backlog.age is None else int(backlog.age.total_seconds())
     return {
         "waiting": backlog.waiting, "working": backlog.working, "failed": backlog.failed, "age": age

@@ -8,20 +8,23 @@ since opening one, or migrating one that an older jobfs has written, changes its
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jobfs import daemon
-from jobfs.blobs import archive
+from jobfs.blobs import archive, ledger
 from jobfs.blobs.archive import Archive, NotABackupError
+from jobfs.blobs.ledger import BadLedgerError
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import contents, copying, migrate, roles, tasks, uploads
+from jobfs.catalog import contents, copying, erasing, erasures, migrate, roles, tasks, uploads
 from jobfs.catalog.engine import Catalog, Connection
+from jobfs.catalog.erasures import Erasure
 from jobfs.cli.archiving import ABOUT, DATABASE, HOST_KEYS, UNFINISHED, name_of
 from jobfs.cli.progress import progress
 from jobfs.config import Config
 from jobfs.domain.uploads import Change, UploadState
+from jobfs.ingest import erasing as finishing
 from jobfs.syncing import sync
 from jobfs.tree import versions
 
@@ -32,7 +35,9 @@ _FROM = "from"
 class Restoring:
     """A studio while it is made of *backup*, in *catalog* and where *config* says."""
 
-    def __init__(self, config: Config, catalog: Catalog, backup: Archive) -> None:
+    def __init__(
+        self, config: Config, catalog: Catalog, backup: Archive, ledgers: Iterable[Path] = ()
+    ) -> None:
         self.size = 0  # bytes copied
         self._config = config
         self._catalog = catalog
@@ -41,6 +46,7 @@ class Restoring:
         self._data = config.jobfs.data
         self._draft = self._data / archive.RESTORING
         self._store = BlobStore(self._data)
+        self._erased = _erased([self._store.ledger.file, *ledgers])
 
     def restore(self) -> None:
         """Make the studio, or what an interrupted restore has left to be made."""
@@ -56,6 +62,7 @@ class Restoring:
                     self._restore_host_keys()
                     self._restore_rows(rows)
         migrate.check(self._catalog)
+        finishing.finish_bytes(self._catalog, self._store)
         shutil.rmtree(self._draft)
         sync(self._data)
 
@@ -147,6 +154,8 @@ class Restoring:
             copying.copy(rows, connection, advance=bar.update)
             self._settle(connection)
             contents.strike_roles(connection)
+            erasures.merge(connection, self._erased)
+            erasing.again(connection, now=datetime.now(UTC))
 
     def _settle(self, connection: Connection) -> None:
         """Cut off what was under way: as much of it is there as had arrived without a gap."""
@@ -164,6 +173,17 @@ class Restoring:
         if not place.exists():
             os.close(self._store.create(key))
         return place.stat().st_size
+
+
+def _erased(files: Iterable[Path]) -> list[Erasure]:
+    """Return what was erased, as files say that may be younger than the backup."""
+    found: list[Erasure] = []
+    for file in files:
+        try:
+            found += finishing.parsed(ledger.read(file))
+        except ValueError as error:
+            raise BadLedgerError(f"{file} is no list of erasures, or it is damaged") from error
+    return found
 
 
 def _own_folder(backup: Archive) -> str:

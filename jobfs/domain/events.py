@@ -28,6 +28,8 @@ class EventKind(StrEnum):
     UPLOAD_RESTORED = "upload.restored"
     UPLOAD_PURGED = "upload.purged"
     PHOTO_INGESTED = "photo.ingested"
+    PHOTO_ERASED = "photo.erased"  # data: files, versions, bytes
+    JOB_ERASED = "job.erased"
     TASK_FAILED = "task.failed"
     TASK_RETRIED = "task.retried"
     INGEST_PAUSED = "ingest.paused"

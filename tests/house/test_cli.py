@@ -1,5 +1,6 @@
 """What holds for the command line as a whole."""
 
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from jobfs.cli.lazy import LazyGroup
+from jobfs.cli.main import main
 from jobfs.errors import JobfsError
 from tests.house.commands import PAGE, every_command, page
 
@@ -19,6 +21,8 @@ HEAVY = {"sqlalchemy", "alembic", "psycopg", "PIL", "pyfuse3", "trio", "rich"}
 def test_every_command_of_the_contract_is_there() -> None:
     assert {path.removeprefix("jobfs ") for path in COMMANDS if path not in GROUPS} == {
         "init", "up", "mount", "login", "worker", "health", "wait", "grant", "revoke", "problems",
+        "fsck", "events", "job remove", "photo erase",
+        "status", "doctor", "completion", "connections list", "connections end",
         "job add", "job list", "job show", "job status", "job rename", "job sheet",
         "job import", "photo export", "photo rerender",
         "account add", "account list", "account show", "account card", "account passwd",
@@ -55,9 +59,10 @@ def test_every_option_is_explained(path: str) -> None:
             assert parameter.help or isinstance(parameter.type, click.Choice), parameter.name
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in COMMANDS if path.endswith((" list", " show", " problems"))]
-)
+LISTINGS = (" list", " show", " problems", "jobfs status", " doctor")
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path.endswith(LISTINGS)])
 def test_a_listing_has_json(path: str) -> None:
     assert "as_json" in {parameter.name for parameter in COMMANDS[path].command.params}
 
@@ -100,3 +105,60 @@ def test_help_and_wrong_usage_import_nothing_heavy(path: str, arguments: list[st
 def test_the_page_of_commands_is_what_help_says() -> None:
     """`python -m tests.house.commands` writes it."""
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+# --- completion ---
+
+
+def completed(*words: str) -> tuple[list[str], set[str]]:
+    """Return what bash is offered for the last of the words, and what was imported for it."""
+    program = "from jobfs.cli.main import main; main(prog_name='jobfs')"
+    variables = {
+        "PATH": os.defpath, "_JOBFS_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(("jobfs", *words)), "COMP_CWORD": str(len(words)),
+    }  # fmt: skip
+    command = [sys.executable, "-X", "importtime", "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=variables)
+    imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines() if "|" in line}
+    return [line.partition(",")[2] for line in run.stdout.splitlines()], imported
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("q",), ["queue"]),
+        (("queue", "re"), ["retry", "resume"]),
+        (("account", "key", ""), ["add", "remove"]),
+        (("--v",), ["--version"]),
+    ],
+)
+def test_names_of_commands_are_completed_without_importing_anything_heavy(
+    words: tuple[str, ...], offered: list[str]
+) -> None:
+    found, imported = completed(*words)
+
+    assert found == offered
+    assert not HEAVY & imported
+
+
+def test_options_and_choices_are_completed() -> None:
+    assert completed("trash", "purge", "--y")[0] == ["--yes"]
+    assert completed("job", "status", "Wedding", "s")[0] == ["selling"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_how_to_complete(shell: str) -> None:
+    run = CliRunner().invoke(main, ["completion", shell], catch_exceptions=False)
+
+    assert run.exit_code == 0
+    assert f"_JOBFS_COMPLETE={shell}_complete" in run.stdout
+
+
+def test_bash_takes_what_it_is_told() -> None:
+    script = CliRunner().invoke(main, ["completion", "bash"], catch_exceptions=False).stdout
+
+    shown = subprocess.run(
+        ["bash", "-c", f"{script}\ncomplete -p jobfs"], capture_output=True, text=True, check=True
+    )
+
+    assert shown.stdout.rstrip().endswith("_jobfs_completion jobfs")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -628,3 +629,58 @@ def test_a_full_disk_is_named(place: Place, tmp_path: Path) -> None:
 
     assert f"{small}/backup" in sentence
     assert "full" in sentence
+
+
+@from_both
+@pytest.mark.usefixtures("wedding")
+def test_what_was_erased_since_does_not_come_back_with_a_backup(
+    place: Place, other: Place, tmp_path: Path
+) -> None:
+    made(place, tmp_path / "backup")
+    (photo_id,) = (photo["id"] for photo in _photos(place))
+    assert place.jobfs("photo", "erase", photo_id, "--yes").exit_code == 0
+    known = tmp_path / "kept apart.jsonl"
+    shutil.copy(place.data / "erasures.jsonl", known)
+
+    done = other.jobfs("restore", tmp_path / "backup", "--erasures", known)
+
+    assert done.exit_code == 0, done.output
+    assert _photos(other) == []
+    assert other.files() == place.files()
+    assert (other.data / "erasures.jsonl").read_text() == known.read_text()
+
+
+@pytest.mark.usefixtures("wedding")
+def test_the_file_of_erasures_in_the_data_folder_counts(
+    place: Place, other: Place, tmp_path: Path
+) -> None:
+    made(place, tmp_path / "backup")
+    assert place.jobfs("job", "remove", "Wedding", "--erase", "--yes").exit_code == 0
+    other.data.mkdir()
+    shutil.copy(place.data / "erasures.jsonl", other.data)
+
+    done = other.jobfs("restore", tmp_path / "backup")
+
+    assert done.exit_code == 0, done.output
+    assert json.loads(other.jobfs("job", "list", "--json").stdout) == []
+    assert other.files() == {}
+
+
+@pytest.mark.usefixtures("wedding")
+def test_a_backup_after_an_erasure_holds_it_no_more(place: Place, tmp_path: Path) -> None:
+    made(place, tmp_path / "backup")
+    (photo,) = _photos(place)
+    assert place.jobfs("photo", "erase", photo["id"], "--yes").exit_code == 0
+
+    made(place, tmp_path / "backup")
+
+    left = {path.name for path in (tmp_path / "backup").rglob("*") if path.is_file()}
+    assert {Path(name).name for name in place.files()} <= left
+    assert not any(photo["renditions"][0]["path"].endswith(name) for name in left)
+
+
+def _photos(place: Place) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(
+        place.jobfs("photo", "list", "Wedding", "--json").stdout
+    )
+    return found

@@ -12,6 +12,7 @@ from jobfs.catalog import problems, purging, tasks, trash, uploads
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import BlobRow, EntryRow, PhotoRow, RenditionRow, TaskRow, UploadRow
 from jobfs.catalog.trash import NoSuchItemError
+from jobfs.config import RetentionConfig
 from jobfs.database import Database
 from jobfs.domain.events import EventKind
 from jobfs.ingest import expiry
@@ -284,7 +285,7 @@ async def test_a_worker_empties_the_trash_of_what_is_older_than_the_setting(
     wedding.do(Connection.execute, last_month)
 
     async with door.bell(wedding.catalog, nap=0.5) as bell, trio.open_nursery() as nursery:
-        nursery.start_soon(expiry.every_hour, database, wedding.store, timedelta(days=30))
+        nursery.start_soon(expiry.every_hour, database, wedding.store, RetentionConfig())
         while len(wedding.files()) > 2:
             await bell.wait()
         nursery.cancel_scope.cancel()

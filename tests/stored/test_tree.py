@@ -441,7 +441,7 @@ def assert_gone(
         partial(set_mtime, connection, store, file),
         partial(versions.open_file, connection, file, writing=False),
         partial(versions.open_file, connection, file, writing=True),
-        partial(attributes.names, connection, file),
+        partial(attributes.all_of, connection, file),
     ]  # fmt: skip
     for attempt in attempts:
         with pytest.raises(NoSuchEntryError):

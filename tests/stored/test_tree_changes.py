@@ -311,8 +311,8 @@ def test_attributes_tell_what_is_known_of_a_file(
     file = look(connection, anna, "Wedding/Class 1/Group/a.jpg").inode
 
     found = {
-        name.removeprefix("user.jobfs."): attributes.value(connection, file, name)
-        for name in attributes.names(connection, file)
+        name.removeprefix("user.jobfs."): value
+        for name, value in attributes.all_of(connection, file).items()
     }
 
     problem = found.pop("problem")
@@ -324,11 +324,42 @@ def test_attributes_tell_what_is_known_of_a_file(
     assert "ends" in problem
 
 
-def test_a_directory_and_a_root_have_no_attributes(connection: Connection, anna: int) -> None:
-    for inode in (look(connection, anna, "Wedding").inode, root_of(anna), inodes.ROOT_INODE):
-        assert attributes.names(connection, inode) == []
-        with pytest.raises(attributes.NoAttributeError):
-            attributes.value(connection, inode, "user.jobfs.state")
+def test_a_root_has_no_attributes(connection: Connection, anna: int) -> None:
+    for inode in (root_of(anna), inodes.ROOT_INODE):
+        assert attributes.all_of(connection, inode) == {}
+
+
+def test_attributes_tell_the_status_of_a_job(connection: Connection, anna: int) -> None:
+    found = attributes.all_of(connection, look(connection, anna, "Wedding").inode)
+
+    assert found == {"user.jobfs.status": "planned"}
+
+
+def test_attributes_tell_where_the_photos_of_a_directory_go(
+    connection: Connection, anna: int
+) -> None:
+    mkdir(connection, anna, "Wedding/Class 1")
+    mkdir(connection, anna, "Wedding/Class 1/Groups")
+
+    found = attributes.all_of(connection, look(connection, anna, "Wedding/Class 1/Groups").inode)
+
+    problem = found.pop("user.jobfs.problem")
+    assert found == {
+        "user.jobfs.album": "Class 1", "user.jobfs.section": "individuals",
+        "user.jobfs.uploader": "anna",
+    }  # fmt: skip
+    assert 'Name it "group"' in problem
+
+
+def test_a_file_that_is_no_photo_has_a_problem_unless_nobody_expects_one(
+    connection: Connection, store: BlobStore, anna: int
+) -> None:
+    for name, has_problem in (("notes.pdf", True), ("Thumbs.db", False)):
+        send(connection, store, anna, f"Wedding/{name}", b"%PDF-1.7 no picture")
+
+        found = attributes.all_of(connection, look(connection, anna, f"Wedding/{name}").inode)
+
+        assert ("user.jobfs.problem" in found) == has_problem
 
 
 def forbidden() -> pytest.RaisesExc[ForbiddenError]:

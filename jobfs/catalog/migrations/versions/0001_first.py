@@ -232,6 +232,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "erasure",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_erasure")),
+    )
+    op.create_table(
         "event",
         sa.Column("id", NUMBER, nullable=False),
         sa.Column("xid", NUMBER, server_default=TransactionId(), nullable=False),
