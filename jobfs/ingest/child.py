@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from PIL import Image
@@ -57,9 +58,10 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # at a terminal it goes to the worker, too
     worker = socket.socket(fileno=number)
     layers = prepare(Limits(memory=memory))
-    handover.say(worker, messages.greeting(layers))
-    while (request := handover.heard(worker)) is not None:
-        handover.say(worker, messages.answer(_answer(*request)))
+    with suppress(ConnectionError):  # the worker was killed
+        handover.say(worker, messages.greeting(layers))
+        while (request := handover.heard(worker)) is not None:
+            handover.say(worker, messages.answer(_answer(*request)))
 
 
 def prepare(limits: Limits) -> frozenset[Layer]:

@@ -113,7 +113,6 @@ def test_a_lossless_picture_is_not_asked_of_what_cannot_make_it_smaller() -> Non
 
 WHOLE = {
     "some bytes before the end": PHOTO[:-2] + bytes(16) + END,
-    "no end": PHOTO[:-2],
     **{what: behind_the_jfif(PHOTO, junk) for what, junk in JUNK.items()},
     "something behind the end": PHOTO + b"PK" * 100,
     "no colours": saved(noise(640, 480).convert("L"), "JPEG"),
@@ -132,6 +131,12 @@ def test_what_can_be_read_is_decoded_to_the_pixels_that_pillow_makes(what: str) 
 
         assert (ours.mode, ours.size) == (pillows.mode, pillows.size)
         assert ImageChops.difference(ours, pillows).getbbox() is None
+
+
+def test_a_picture_that_lacks_nothing_but_its_end_marker_is_decoded() -> None:
+    ours, whole = drafted(PHOTO[:-2], 640, jpegs.loaded), drafted(PHOTO, 640, by_pillow)
+
+    assert ImageChops.difference(ours, whole).getbbox() is None
 
 
 def by_pillow(image: Image.Image) -> Image.Image:
