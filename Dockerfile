@@ -39,7 +39,8 @@ RUN program=Dockerfile && . /tmp/packages.sh && forbid_services && \
     rm -rf /tmp/packages.sh /etc/ssh/ssh_host_* /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 COPY --from=build /opt/jobfs /opt/jobfs
 COPY deploy/jobfs.toml /etc/jobfs/jobfs.toml
-RUN ln -s /opt/jobfs/bin/jobfs /usr/local/bin/jobfs && jobfs --version
+RUN ln -s /opt/jobfs/bin/jobfs /usr/local/bin/jobfs && jobfs --version && \
+    jobfs completion bash >>/etc/bash.bashrc
 
 ARG VERSION=unknown
 ARG REVISION=unknown

@@ -15,6 +15,7 @@ install_for_systemd() {
     fi
     install_units
     install_settings
+    install_completion
     if [ -d /run/systemd/system ]; then
         start_units
     else
@@ -103,6 +104,20 @@ install_units() {
 # Install settings, each with its default, unless there are some.
 install_settings() {
     [ -e /etc/jobfs/jobfs.toml ] || install -m 0600 deploy/jobfs.toml /etc/jobfs/jobfs.toml
+}
+
+# Put what completes commands where each shell looks for it, installed or not.
+install_completion() {
+    write_completion bash /usr/local/share/bash-completion/completions/jobfs
+    write_completion zsh /usr/local/share/zsh/site-functions/_jobfs
+    write_completion fish /usr/share/fish/vendor_completions.d/jobfs.fish # Debian's looks nowhere else
+}
+
+# Write what shell $1 needs into file $2.
+write_completion() {
+    install -d "${2%/*}"
+    "$target/bin/jobfs" completion "$1" >"$2" || fail "$2 cannot be written"
+    chmod 0644 "$2"
 }
 
 # Start, and look whether photographers are served.

@@ -6,16 +6,36 @@ else; `deploy/jobfs.toml` shows them to an operator, and a test compares the two
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-from zoneinfo import available_timezones
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta
 
+from jobfs.kinds import (
+    Addresses,
+    Bytes,
+    Count,
+    CountOrNone,
+    DatabaseUrl,
+    Days,
+    DaysOrNone,
+    Durability,
+    Edge,
+    Folder,
+    Host,
+    LogLevel,
+    Pixels,
+    Port,
+    Quality,
+    Seconds,
+    SecretFile,
+    Text,
+    Timezone,
+    allowed,
+    checked,
+)
 from jobfs.settings import (
     ConfigError,
     Names,
@@ -31,6 +51,7 @@ __all__ = [
     "ConfigError",
     "IngestConfig",
     "JobfsConfig",
+    "MetricsConfig",
     "Rendition",
     "RetentionConfig",
     "SshdConfig",
@@ -42,39 +63,6 @@ __all__ = [
 DEFAULT_FILE: Final = Path("/etc/jobfs/jobfs.toml")  # read if it exists and no other is named
 FILE_VARIABLE: Final = "JOBFS_CONFIG"
 SQLITE_NAME: Final = "jobfs.sqlite3"  # the embedded database, inside data
-
-# What a setting may be: the description ends an error's "allowed: ...".
-Text = Annotated[
-    str, Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", description="a text in quotes, of one line")
-]
-Folder = Annotated[Path, Meta(description="a path in quotes")]
-SecretFile = Annotated[Path | None, Meta(description='"" or a path in quotes')]
-DatabaseUrl = Annotated[
-    str, Meta(description='"", "sqlite:////ABSOLUTE/FILE" or "postgresql://USER@HOST/NAME"')
-]
-Durability = Annotated[Literal["power", "process"], Meta(description='"power" or "process"')]
-LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"],
-    Meta(description='"debug", "info", "warning" or "error"'),
-]
-Timezone = Annotated[str, Meta(description='a time zone of this system, like "Europe/Berlin"')]
-Addresses = Annotated[
-    tuple[str, ...],
-    Meta(description='a list like ["0.0.0.0:2222", "[::]:2222"], with ports from 1 to 65535'),
-]
-Count = Annotated[int, Meta(ge=1, le=256, description="a whole number from 1 to 256")]
-CountOrNone = Annotated[int, Meta(ge=0, le=256, description="a whole number from 0 to 256")]
-Pixels = Annotated[int, Meta(ge=1, description="a whole number above 0")]
-Bytes = Annotated[
-    int, Meta(description='a number of bytes or a text like "2 GiB", at least 256 MiB')
-]
-Seconds = Annotated[
-    timedelta, Meta(description="a number of seconds above 0, at most 86400 (a day)")
-]
-Edge = Annotated[int, Meta(ge=16, le=16384, description="a whole number from 16 to 16384")]
-Days = Annotated[int, Meta(ge=1, le=3650, description="a whole number of days from 1 to 3650")]
-DaysOrNone = Annotated[int, Meta(ge=0, le=36500, description="a number of days, to 36500, or 0")]
-Quality = Annotated[int, Meta(ge=1, le=100, description="a whole number from 1 to 100")]
 
 
 class JobfsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,6 +150,15 @@ def standard_renditions() -> dict[str, Rendition]:
     }
 
 
+class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where Prometheus asks each role; it needs no password."""
+
+    host: Host = "127.0.0.1"  # which address answers; "": none
+    mount: Port = 9722
+    login: Port = 9723
+    worker: Port = 9724  # of the first one on a machine; others take the next that are free
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting, one field per section of the file."""
 
@@ -171,6 +168,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ingest: IngestConfig = IngestConfig()
     renditions: Mapping[str, Rendition] = msgspec.field(default_factory=standard_renditions)
     retention: RetentionConfig = RetentionConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
     @property
     def database_url(self) -> str:
@@ -206,7 +204,7 @@ def load(
     """
     everything = (*_in_file(path, environ, default_file), *in_variables(environ))
     written = {setting.names: setting for setting in everything if not _is_empty_section(setting)}
-    values = {names: _checked(setting) for names, setting in written.items()}
+    values = {names: checked(setting, _kind(setting)) for names, setting in written.items()}
     config = Config(
         jobfs=_with_password(JobfsConfig(**_section("jobfs", values)), written),
         studio=StudioConfig(**_section("studio", values)),
@@ -214,6 +212,7 @@ def load(
         ingest=IngestConfig(**_section("ingest", values)),
         renditions=_renditions(written, values),
         retention=RetentionConfig(**_section("retention", values)),
+        metrics=MetricsConfig(**_section("metrics", values)),
     )
     _refuse_nesting(config.jobfs, written)
     return config
@@ -242,22 +241,13 @@ _SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "ingest": IngestConfig,
     "renditions": Rendition,  # one level deeper, below a name
     "retention": RetentionConfig,
+    "metrics": MetricsConfig,
 }
 
 
 def _is_empty_section(setting: Setting) -> bool:
     """Tell a known section without settings, which is nothing to complain about."""
     return len(setting.names) == 1 and setting.names[0] in _SECTIONS and setting.value == {}
-
-
-def _checked(setting: Setting) -> object:
-    """Return the value in its own type, or raise ConfigError."""
-    kind = _kind(setting)
-    read = _READERS.get(kind)
-    try:
-        return read(setting) if read else msgspec.convert(setting.value, kind)
-    except (ValueError, msgspec.ValidationError):
-        raise setting.refusal(f"found {setting.shown()}", _allowed(kind)) from None
 
 
 def _kind(setting: Setting) -> Any:
@@ -281,18 +271,13 @@ def _check_rendition(setting: Setting) -> None:
     if len(setting.names) < len(("renditions", "NAME", "edge")):
         raise setting.refusal(f"found {setting.shown()}", "NAME = { edge = 256, quality = 80 }")
     if not re.fullmatch("[a-z][a-z0-9-]*", setting.names[1]):
-        allowed = "names of small letters, digits and hyphens, that begin with a letter"
-        raise setting.refusal(f"found the name {setting.names[1]!r}", allowed)
+        fit = "names of small letters, digits and hyphens, that begin with a letter"
+        raise setting.refusal(f"found the name {setting.names[1]!r}", fit)
 
 
 def _kinds(section: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the annotation of each setting in *section*."""
     return {field.name: field.type for field in msgspec.structs.fields(section)}
-
-
-def _allowed(kind: Any) -> str:
-    """Return the words for what *kind* admits."""
-    return str(kind.__metadata__[0].description)
 
 
 def _section(section: str, values: Mapping[Names, object]) -> dict[str, Any]:
@@ -313,7 +298,7 @@ def _renditions(
         for key, kind in _kinds(Rendition).items():
             if key not in tables[names[1]]:
                 absent = written[names]._replace(names=(*names[:2], key))
-                raise absent.refusal("missing", _allowed(kind))
+                raise absent.refusal("missing", allowed(kind))
     return {name: Rendition(**table) for name, table in tables.items()}
 
 
@@ -342,74 +327,3 @@ def _refuse_nesting(places: JobfsConfig, written: Mapping[Names, Setting]) -> No
         f"mountpoint {places.mountpoint} and data {places.data} lie in each other: {reason}",
         "two folders apart",
     )
-
-
-# --- values that TOML has no type for; each raises ValueError or msgspec.ValidationError ---
-
-
-def _folder(setting: Setting) -> Path:
-    """Return an absolute path without "..", by its name alone."""
-    name = msgspec.convert(setting.value, Annotated[str, Meta(min_length=1, pattern=r"^[^\0]*\Z")])
-    return Path(os.path.normpath(setting.folder / name))
-
-
-def _secret_file(setting: Setting) -> Path | None:
-    """Return an absolute path, or None for ""."""
-    return None if setting.value == "" else _folder(setting)
-
-
-def _database(setting: Setting) -> str:
-    """Return a URL of a database that jobfs can use, or ""."""
-    forms = r"^(|sqlite:////[^\s?]+|(postgres|postgresql|postgresql\+psycopg)://\S+)\Z"
-    url: str = msgspec.convert(setting.value, Annotated[str, Meta(pattern=forms)])
-    return url
-
-
-def _timezone(setting: Setting) -> str:
-    """Return a name that zoneinfo knows here."""
-    if str(setting.value) not in available_timezones():
-        raise ValueError(setting.value)
-    return str(setting.value)
-
-
-def _addresses(setting: Setting) -> tuple[str, ...]:
-    """Return addresses of the form host:port, with IPv6 hosts in brackets."""
-    at_least_one = Annotated[tuple[str, ...], Meta(min_length=1)]
-    addresses = msgspec.convert(setting.value, at_least_one)
-    for address in addresses:
-        match = re.fullmatch(r"(?:\[(\S+)\]|[\w.-]+):([1-9][0-9]{0,4})", address, re.ASCII)
-        if match is None or int(match[2]) >= 2**16:
-            raise ValueError(address)
-        if match[1]:
-            IPv6Address(match[1])
-    return addresses
-
-
-def _bytes(setting: Setting) -> int:
-    """Return a number of bytes: of 1000 with K, M, G, T, of 1024 with Ki, Mi, Gi, Ti."""
-    size = setting.value
-    if isinstance(size, str):
-        match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]+)?) ?([KMGT]?)(i?)B", size)
-        if match is None:
-            raise ValueError(size)
-        thousand = 1024 if match[3] else 1000
-        size = int(float(match[1]) * thousand ** "_KMGT".index(match[2] or "_"))
-    number: int = msgspec.convert(size, Annotated[int, Meta(ge=256 * 1024**2)])
-    return number
-
-
-def _seconds(setting: Setting) -> timedelta:
-    """Return a duration."""
-    day = 86400
-    return timedelta(seconds=msgspec.convert(setting.value, Annotated[float, Meta(gt=0, le=day)]))
-
-
-_READERS: Final[Mapping[object, Callable[[Setting], object]]] = {
-    Folder: _folder,
-    SecretFile: _secret_file,
-    DatabaseUrl: _database,
-    Timezone: _timezone,
-    Addresses: _addresses,
-    Bytes: _bytes,
-    Seconds: _seconds,
-}

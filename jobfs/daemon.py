@@ -1,5 +1,6 @@
 """Build one role and run it. Reading this from top to bottom is reading the architecture."""
 
+import errno
 import logging
 import os
 import signal
@@ -16,8 +17,9 @@ import trio
 from jobfs import database as door
 from jobfs import logs, notify, processes, selftest
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import copying, migrate, roles, studio
-from jobfs.catalog.engine import Catalog, CatalogUnavailableError, Connection
+from jobfs.catalog import copying, migrate, roles, studio, tasks
+from jobfs.catalog.engine import Catalog, Connection
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.config import Config
 from jobfs.database import Database
 from jobfs.domain.reports.words import Studio
@@ -33,12 +35,22 @@ log = logging.getLogger(__name__)
 KINDS = ("mount", "login", "worker")
 
 
+#: What a worker does while the queue is paused, and after how many seconds that is shown.
+_PAUSED, _PAUSE_SHOWN = "begins nothing: the queue is paused, see `jobfs queue resume`", 5.0
 #: How long uploads under way may go on when login is told to end.
 DRAIN = timedelta(seconds=30)
 
 
 class NotRootError(JobfsError):
-    """A role needs what only root may do; EPERM."""
+    """A role needs what only root may do.
+
+    EPERM.
+    """
+
+    errno = errno.EPERM
+    advice = (
+        "Run it as root; photographers' files are opened by processes without root all the same."
+    )
 
 
 def initialise(config: Config) -> None:
@@ -140,7 +152,7 @@ async def _live(
 ) -> None:
     """Enter the role, serve, and strike it at the end."""
     manager = notify.Manager() if supervised else notify.manager()
-    database = Database(catalog)
+    database = Database(catalog, door.AtOnce() if kind == "mount" else None)
     process = processes.process(os.getpid())
     assert process is not None
     async with door.bell(catalog) as bell, manager.watching():
@@ -153,10 +165,13 @@ async def _live(
                     await selftest.require_seen_ends(config.jobfs.mountpoint)
                 serve = _serving(kind, config, database, bell)
                 await nursery.start(partial(serve, role_id=role_id))
+                _offer_metrics(kind, config, database)
                 await database.write(roles.ready, role_id, now=datetime.now(UTC))
                 log.info("ready")
                 await manager.tell("READY=1", f"STATUS={_doing(kind, config)}")
                 nursery.start_soon(_tell_of_end, manager)
+                if kind == "worker" and manager.address:
+                    nursery.start_soon(_tell_of_pauses, manager, database, _doing(kind, config))
                 nursery.start_soon(_show_life, database, role_id)
         finally:  # only now: until its tasks have ended, uploads may name the role
             with trio.CancelScope(shield=True), suppress(JobfsError):
@@ -183,6 +198,22 @@ def _serving(kind: str, config: Config, database: Database, bell: door.Bell) -> 
     return partial(ingest.serve, database, bell, store, config)
 
 
+def _offer_metrics(kind: str, config: Config, database: Database) -> None:
+    """Answer Prometheus from now on. What that takes is loaded by roles only."""
+    from jobfs import monitoring  # noqa: PLC0415
+
+    look = monitoring.at_nothing
+    if kind == "mount":
+        look = partial(monitoring.at_studio, database, _store(config))
+    if kind == "login":
+        from jobfs.login import served  # noqa: PLC0415
+
+        look = partial(
+            monitoring.at_connections, partial(served.photographers, login_config(config))
+        )
+    monitoring.offer(kind, config.metrics, look)
+
+
 async def _end_with_parent(everything: trio.CancelScope) -> None:
     """End when the supervisor does, however it died: it holds the other end of stdin."""
     async with trio.lowlevel.FdStream(os.dup(0)) as lifeline:
@@ -207,6 +238,18 @@ async def _tell_of_end(manager: notify.Manager) -> None:
         await trio.sleep_forever()
     finally:
         await manager.tell("STOPPING=1", "STATUS=ending")
+
+
+async def _tell_of_pauses(manager: notify.Manager, database: Database, doing: str) -> None:
+    """Tell the service manager when the queue is paused, and when it is worked on again."""
+    was_paused = False
+    while True:
+        with suppress(CatalogUnavailableError):
+            is_paused = await database.read(tasks.is_paused)
+            if is_paused != was_paused:
+                await manager.tell(f"STATUS={_PAUSED if is_paused else doing}")
+            was_paused = is_paused
+        await trio.sleep(_PAUSE_SHOWN)
 
 
 async def _show_life(database: Database, role_id: int) -> None:

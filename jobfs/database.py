@@ -2,14 +2,25 @@
 
 Readers and writers queue apart, so that a writer that waits for the database never keeps a reader
 from its answer. A bell says "look"; what there is to see stands in the rows.
+
+What takes less time than a thread takes to begin with it, and waits for nobody, is done at once: see
+`jobfs/decisions/0014-at-once-while-the-disk-is-quick.md`.
 """
 
 import logging
 import math
+import resource
+import sqlite3
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager
+from contextlib import (
+    AbstractContextManager,
+    aclosing,
+    asynccontextmanager,
+    suppress,
+)
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import inotify_simple
 import psycopg
@@ -18,7 +29,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from jobfs.catalog import feed
-from jobfs.catalog.engine import Catalog, CatalogUnavailableError
+from jobfs.catalog.engine import Catalog
+from jobfs.catalog.measures import READS, WRITES, Measured
+from jobfs.catalog.refusals import CatalogUnavailableError
+from jobfs.domain.events import EventKind
 
 log = logging.getLogger(__name__)
 
@@ -30,15 +44,67 @@ T = TypeVar("T")
 TRIES = 3
 
 
-class Database:
-    """What the async rooms hold of the catalog."""
+#: Seconds that a call may take on the event loop's thread, and for which threads take all of them when one
+#: has waited for longer.
+_LONGEST_CALL, _IN_THREADS = 0.05, 1.0
 
-    def __init__(self, catalog: Catalog) -> None:
+
+def _waits() -> int:
+    """Return how often this thread has waited for something: having to wait for a processor is none."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+
+
+class AtOnce:
+    """Makes short calls on the event loop's thread: to SQLite, and to a disk that writes into memory.
+
+    A disk that stalls is noticed by the first call that it keeps: then threads take over for a while, so that
+    whoever wants nothing of that disk does not wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._threads_until = -math.inf
+
+    @property
+    def is_wise(self) -> bool:
+        """Whether a call may be made on this thread now."""
+        return time.monotonic() >= self._threads_until
+
+    def call(self, call: Callable[[], T]) -> T:
+        """Make a call here."""
+        waits, began = _waits(), time.monotonic()
+        try:
+            return call()
+        finally:
+            now = time.monotonic()
+            if now - began > _LONGEST_CALL and _waits() > waits:
+                self._threads_until = now + _IN_THREADS
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Make a call here if that is wise, else in a thread."""
+        if not self.is_wise:
+            return await trio.to_thread.run_sync(call)
+        return self.call(call)
+
+
+#: Transactions after which the log is brought into the database.
+_BETWEEN_CHECKPOINTS = 200
+
+
+class Database:
+    """What the async rooms hold of the catalog.
+
+    *at_once* is given by a role that answers the kernel: it makes short transactions without a thread.
+    """
+
+    def __init__(self, catalog: Catalog, at_once: AtOnce | None = None) -> None:
         self.catalog = catalog
+        self._at_once = at_once
+        self._since_checkpoint = 0
         # SQLite has one writer; more threads would only stand before its lock.
         writers = 1 if catalog.is_sqlite else max(1, catalog.connections // 2)
         self._writers = trio.CapacityLimiter(writers)
         self._readers = trio.CapacityLimiter(max(1, catalog.connections - writers))
+        self._peekers = trio.CapacityLimiter(1)
 
     async def read(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -49,7 +115,31 @@ class Database:
             with self.catalog.reading() as connection:
                 return query(connection, *args, **kwargs)
 
-        return await trio.to_thread.run_sync(_insist, call, limiter=self._readers)
+        with Measured(READS):
+            return await trio.to_thread.run_sync(_insist, call, limiter=self._readers)
+
+    async def read_briefly(
+        self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like read, for a few rows that are found by their numbers or names."""
+        if self._at_once is not None and self._at_once.is_wise and self.catalog.is_sqlite:
+            call = partial(_with_arguments, query, args, kwargs)
+            with suppress(DBAPIError, sqlite3.Error), Measured(READS):
+                return self._at_once.call(partial(self.catalog.at_once, call, writing=False))
+        return await self.read(query, *args, **kwargs)
+
+    async def peek(
+        self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like read, one at a time, for who can do without: who is cancelled waits for no answer."""
+
+        def call() -> T:
+            with self.catalog.reading() as connection:
+                return query(connection, *args, **kwargs)
+
+        return await trio.to_thread.run_sync(
+            _insist, call, limiter=self._peekers, abandon_on_cancel=True
+        )
 
     async def write(
         self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -57,13 +147,48 @@ class Database:
         """Return *change*(connection, ...) after a durable commit."""
         return await self._write(self.catalog.writing, change, *args, **kwargs)
 
+    async def write_briefly(
+        self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like write, for a few rows."""
+        if self._may_write_at_once(durable=True):
+            with suppress(DBAPIError, sqlite3.Error):
+                return self._write_at_once(change, *args, **kwargs)
+        return await self.write(change, *args, **kwargs)
+
     async def write_lazily(
         self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Like write, but a power cut may undo it until the next durable commit."""
+        """Like write_briefly, but a power cut may undo it until the next durable commit."""
+        if self._may_write_at_once(durable=False):
+            with suppress(DBAPIError, sqlite3.Error):
+                return self._write_at_once(change, *args, **kwargs)
         return await self._write(
             partial(self.catalog.writing, durable=False), change, *args, **kwargs
         )
+
+    def _may_write_at_once(self, *, durable: bool) -> bool:
+        wise = self._at_once is not None and self._at_once.is_wise
+        return wise and self.catalog.may_write_at_once(durable=durable)
+
+    def _write_at_once(
+        self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        assert self._at_once is not None
+        call = partial(_with_arguments, change, args, kwargs)
+        with Measured(WRITES):
+            result = self._at_once.call(partial(self.catalog.at_once, call, writing=True))
+        self._since_checkpoint += 1
+        if self._since_checkpoint == _BETWEEN_CHECKPOINTS:
+            trio.lowlevel.spawn_system_task(self._checkpoint)
+        return result
+
+    async def _checkpoint(self) -> None:
+        try:
+            await trio.to_thread.run_sync(self.catalog.checkpoint)
+        except sqlite3.Error as error:
+            log.warning("cannot bring SQLite's log into the database: %s", error)
+        self._since_checkpoint = 0
 
     async def _write(
         self,
@@ -76,7 +201,8 @@ class Database:
             with transaction() as connection:
                 return change(connection, *args, **kwargs)
 
-        result = await trio.to_thread.run_sync(_insist, call, limiter=self._writers)
+        with Measured(WRITES):
+            result = await trio.to_thread.run_sync(_insist, call, limiter=self._writers)
         if not self.catalog.is_sqlite:
             await self._ring()
         return result
@@ -96,6 +222,12 @@ class Database:
     def _notify(self) -> None:
         with self.catalog.writing(durable=False) as connection:
             connection.exec_driver_sql("NOTIFY jobfs")
+
+
+def _with_arguments(
+    call: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection
+) -> T:
+    return call(connection, *args, **kwargs)
 
 
 def _insist(call: Callable[[], T]) -> T:
@@ -150,6 +282,8 @@ class Bell:
 NAP = 5.0
 #: Seconds between two looks for a commit after SQLite's log has changed: at first, and at the most.
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
+#: Looks in a row, each after a change, that are no burst any more.
+_BURST = 4
 #: Seconds a commit may take to become visible after its last write into the log.
 LONGEST_COMMIT = 2.0
 
@@ -185,7 +319,7 @@ async def _watch_wal(
         task_status.started()
         async with aclosing(_looks(inotify, catalog.file.name + "-wal")) as looks:
             async for _ in looks:
-                commits = await trio.to_thread.run_sync(count)
+                commits = count()  # of which nobody keeps the number from whoever asks
                 if commits != seen:
                     seen = commits
                     rings.ring()
@@ -193,16 +327,18 @@ async def _watch_wal(
 
 async def _looks(inotify: inotify_simple.INotify, log_name: str) -> AsyncGenerator[None, None]:
     """Yield when a log may hold a new commit: at a change, and with growing pauses for a while."""
-    pause, quiet_at = math.inf, -math.inf
+    pause, quiet_at, busy = math.inf, -math.inf, 0
     while True:
         with trio.move_on_after(pause):
             await trio.lowlevel.wait_readable(inotify.fileno())
         yield
-        await trio.sleep(FIRST_PAUSE)  # commits come in bursts
+        # Commits come in bursts; and while files are sent, no bell is heard more often than this.
+        await trio.sleep(FIRST_PAUSE if busy <= _BURST else REST)
         if any(change.name == log_name for change in inotify.read(timeout=0)):
             pause, quiet_at = FIRST_PAUSE, trio.current_time() + LONGEST_COMMIT
+            busy += 1
         elif trio.current_time() < quiet_at:
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause, busy = min(pause * 2, LONGEST_PAUSE), 0
         else:
             pause = math.inf
 
@@ -249,27 +385,33 @@ async def _ring_at_notifications(connection: psycopg.Connection, rings: Bell) ->
 
 
 async def follow(
-    database: Database, rings: Bell, position: feed.Position
+    database: Database,
+    rings: Bell,
+    position: feed.Position,
+    kinds: frozenset[EventKind] | None = None,
 ) -> AsyncGenerator[tuple[feed.Position, list[feed.Event]], None]:
-    """Yield what happens after *position*, for ever: (the position behind a batch, the batch)."""
+    """Yield what happens after *position*, for ever: (the position behind a batch, the batch).
+
+    *kinds*: only events of these; None: all.
+    """
     while True:
-        events, held_back = await _read_patiently(database, position)
-        if events:
-            position = events[-1].position
-            yield position, events
-        elif held_back:
+        seen = await _read_patiently(database, position, kinds)
+        position = seen.position
+        if seen.events:
+            yield position, seen.events
+        elif seen.held_back:
             await trio.sleep(LONGEST_PAUSE)
         else:
             await rings.wait()
 
 
 async def _read_patiently(
-    database: Database, position: feed.Position
-) -> tuple[list[feed.Event], bool]:
+    database: Database, position: feed.Position, kinds: frozenset[EventKind] | None
+) -> feed.Seen:
     pause = 0.1  # seconds, doubled up to ten
     while True:
         try:
-            return await database.read(feed.look, position)
+            return await database.read(feed.look, position, kinds)
         except CatalogUnavailableError as error:
             log.warning("cannot read the event feed, trying again: %s", error)
             await trio.sleep(pause)

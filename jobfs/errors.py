@@ -10,6 +10,11 @@ class JobfsError(Exception):
     OpenSSH shows ENOENT as "No such file", EPERM and EACCES as "Permission denied", EINVAL and
     ENAMETOOLONG as "Bad message", ENOSYS as "Operation unsupported", all others as "Failure".
     Source: errno_to_portable() in OpenSSH's sftp-server.c.
+
+    docs/messages.md is made of every class: the first paragraph of its docstring says what it means,
+    `advice` what helps, and `reaches_clients` whether an SFTP client hears of it, by the errno alone.
     """
 
     errno: int = errno.EIO
+    advice: str = ""
+    reaches_clients: bool = False

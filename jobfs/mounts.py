@@ -12,7 +12,12 @@ log = logging.getLogger(__name__)
 
 
 class MountRefusedError(JobfsError):
-    """The system does not let jobfs mount; EIO, since nothing can be served without."""
+    """The system does not let jobfs mount.
+
+    EIO, since nothing can be served without.
+    """
+
+    advice = "`jobfs doctor`, its lines on fuse, programs and mounting, says what is missing."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

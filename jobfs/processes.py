@@ -18,6 +18,8 @@ _PF_EXITING = 0x4
 _STATE, _FLAGS, _START_TICK, _EXIT_CODE = 3 - 3, 9 - 3, 22 - 3, 52 - 3
 #: The state of a TCP socket that only listens. Source: TCP_LISTEN in include/net/tcp_states.h.
 _LISTENING = "0A"
+#: Bytes that /proc/PID/stat and the first lines of /proc/PID/status do not exceed.
+_LONGEST = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +123,25 @@ def is_this_machine(name: str) -> bool:
 
 def _process_of_thread(number: int) -> int | None:
     """Return the pid that the threads of one process share. Source: Tgid in proc_pid_status(5)."""
-    try:
-        status = Path(f"/proc/{number}/status").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return None
-    line = next(line for line in status.splitlines() if line.startswith("Tgid:"))
-    return int(line.split()[1])
+    status = _told(number, "status")
+    return None if status is None else int(status.partition(b"\nTgid:")[2].split(None, 1)[0])
 
 
 def _stat(pid: int) -> list[str] | None:
+    line = _told(pid, "stat")
+    return None if line is None else line[line.rindex(b")") + 2 :].decode("ascii").split()
+
+
+def _told(pid: int, what: str) -> bytes | None:
+    """Return what the kernel tells of a process; None if it has ended or may not be looked into.
+
+    Twice for each upload: so without what Python's files cost.
+    """
     try:
-        line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        descriptor = os.open(f"/proc/{pid}/{what}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, _LONGEST)
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
-    return line[line.rindex(")") + 2 :].split()

@@ -47,11 +47,21 @@ _ENDS = (
 
 
 class UnseenEndError(JobfsError):
-    """The mount cannot tell closed uploads from cut off ones; EIO, since it must not serve so."""
+    """The mount cannot tell uploads that were closed from those that were cut off.
+
+    EIO, since it must not serve so.
+    """
+
+    advice = "Run mount and login in one container, or on one machine, as the sentence says."
 
 
 class NotAnsweringError(JobfsError):
-    """No mount answers where one should; EIO: it has to be started first."""
+    """No mount answers where one should.
+
+    EIO: it has to be started first.
+    """
+
+    advice = "Start `jobfs mount` first, and look at what it logs."
 
 
 async def require_seen_ends(mountpoint: Path) -> None:

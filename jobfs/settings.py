@@ -26,6 +26,7 @@ class ConfigError(JobfsError):
     """
 
     errno = errno.EINVAL
+    advice = "Correct it where the sentence says; deploy/jobfs.toml explains every setting."
 
 
 class Setting(NamedTuple):

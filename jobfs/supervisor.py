@@ -22,7 +22,8 @@ import trio
 
 from jobfs import logs, mounts, processes
 from jobfs.catalog import migrate, roles
-from jobfs.catalog.engine import Catalog, CatalogUnavailableError, Connection
+from jobfs.catalog.engine import Catalog, Connection
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.roles import Role
 from jobfs.config import Config
 from jobfs.daemon import KINDS, NotRootError, ended_by_signals
@@ -43,17 +44,31 @@ _NAP = 0.2
 
 
 class NotReadyError(JobfsError):
-    """Not every role became ready in time; EIO."""
+    """Not every role became ready in time.
+
+    EIO.
+    """
+
+    advice = "Look at the log of those that are named, and at `jobfs doctor`; then wait again."
 
 
 class RunsAlreadyError(JobfsError):
-    """Another `jobfs up` runs the same studio; EBUSY, since ending it helps."""
+    """Another `jobfs up` runs the same studio.
+
+    EBUSY, since ending it helps.
+    """
 
     errno = errno.EBUSY
+    advice = "Leave it running, or end that process first."
 
 
 class CannotStartError(JobfsError):
-    """A role has ended before it was ready for the first time; EIO. Its own sentence says why."""
+    """The studio is not there, or a role has ended before it was ready for the first time.
+
+    EIO.
+    """
+
+    advice = "The role's own sentence stands above, and says why; look it up on this page."
 
 
 def up(config: Config, *, config_file: Path | None) -> None:

@@ -9,7 +9,6 @@ Nothing that SHA256SUMS names is touched until it is replaced, in one step: at e
 holds a whole backup, or none, but never one that is half this and half that.
 """
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -21,7 +20,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from jobfs.errors import JobfsError
+from jobfs.blobs.refusals import (
+    BusyArchiveError,
+    CopyFailedError,
+    DamagedFileError,
+    ForeignFolderError,
+    NoRoomError,
+    NotABackupError,
+    UnfinishedRestoreError,
+)
 from jobfs.syncing import sync
 
 OWNER, SUMS = "jobfs-backup", "SHA256SUMS"
@@ -32,38 +39,6 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([\w.-]+(?:/[\w.-]+)*)")
 _STAMP = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
 _SHARED = ("blobs", "renditions")
 _CHUNK = 1024**2  # bytes
-
-
-class NotABackupError(JobfsError):
-    """The folder is no backup, or not a whole one; EINVAL, since another must be named."""
-
-    errno = errno.EINVAL
-
-
-class ForeignFolderError(JobfsError):
-    """The folder holds something that a backup would spoil; EEXIST, as it is in the way."""
-
-    errno = errno.EEXIST
-
-
-class BusyArchiveError(JobfsError):
-    """Another backup or restore is at work in the same folder; EBUSY."""
-
-    errno = errno.EBUSY
-
-
-class NoRoomError(JobfsError):
-    """The disk is too full for what is to be copied; ENOSPC."""
-
-    errno = errno.ENOSPC
-
-
-class DamagedFileError(JobfsError):
-    """A file is not what it was when its SHA-256 was taken; EIO."""
-
-
-class CopyFailedError(JobfsError):
-    """The system refused to read or write; EIO, and its own reason is in the sentence."""
 
 
 class Archive:
@@ -205,10 +180,6 @@ def _locked(root: Path, how: int) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-class UnfinishedRestoreError(JobfsError):
-    """A restore into the studio has begun and not ended; EIO, since nothing can be served from half."""
 
 
 def refuse_unfinished(data: Path) -> None:

@@ -11,17 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jobfs.errors import JobfsError
+from jobfs.blobs.refusals import BadLedgerError
 from jobfs.syncing import sync
 
 NAME = "erasures.jsonl"
 
 #: Kind, name and time of an erasure, as texts.
 Line = tuple[str, str, str]
-
-
-class BadLedgerError(JobfsError):
-    """A file of erasures cannot be read as one; EIO, since going on would bring back what was erased."""
 
 
 class Ledger:

@@ -15,21 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobfs.blobs.ledger import Ledger
+from jobfs.blobs.refusals import LostBytesError, StoreFailedError
 from jobfs.blobs.writers import Writers
-from jobfs.errors import JobfsError
 from jobfs.syncing import sync
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 #: What open(2) answers where the kernel or the file system (NFS, FAT) has no files without a name.
 _NO_UNNAMED_FILES = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
-
-
-class LostBytesError(JobfsError):
-    """The store lacks a file that a row names; EIO, since it should never be."""
-
-
-class StoreFailedError(JobfsError):
-    """The store cannot take more bytes: its disk is full, or broken; EIO for the latter, as for any disk."""
 
 
 def new_key() -> str:
@@ -69,6 +61,11 @@ class BlobStore:
         self.writers = Writers(root / "mounts")
         self.ledger = Ledger(root)
 
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether `sync` does anything."""
+        return self._durable
+
     def prepare(self) -> None:
         """Make every folder, so that no upload has to; safe to repeat."""
         for kind in ("blobs", "renditions"):
@@ -79,7 +76,8 @@ class BlobStore:
 
     def create(self, key: str) -> int:
         """Make an empty blob and return a descriptor for reading and writing."""
-        return os.open(self.original(key), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        return os.open(self._name_of("blobs", key), flags, 0o600)
 
     def open(self, key: str, *, writing: bool = False) -> int:
         """Return a descriptor of a blob; raises LostBytesError."""
@@ -88,6 +86,14 @@ class BlobStore:
             return os.open(self.original(key), flags)
         except FileNotFoundError as error:
             raise LostBytesError(f"the store has no blob {key}") from error
+
+    def begin_sync(self, descriptor: int, start: int, stop: int) -> None:
+        """Let the disk begin with bytes that `sync` will wait for, while a client sends the next ones.
+
+        Linux begins to write what it is told that nobody needs, and keeps it until it is written: what is
+        read again soon is still in memory. Source: mm/fadvise.c.
+        """
+        os.posix_fadvise(descriptor, start, stop - start, os.POSIX_FADV_DONTNEED)
 
     def sync(self, key: str, descriptor: int) -> None:
         """Return when the blob's bytes and its name survive a power cut."""
@@ -128,8 +134,7 @@ class BlobStore:
         except BaseException as error:
             self.drop_original(key)
             if isinstance(error, OSError):
-                sentence = f"the store in {self._root} fails: {error.strerror}"
-                raise StoreFailedError(sentence) from error
+                raise StoreFailedError(self._root, error.strerror) from error
             raise
 
     @contextmanager
@@ -225,8 +230,11 @@ class BlobStore:
             os.link(unnamed, self.original(key), src_dir_fd=descriptor, follow_symlinks=True)
 
     def _place(self, kind: str, key: str) -> Path:
+        return Path(self._name_of(kind, key))
+
+    def _name_of(self, kind: str, key: str) -> str:
         assert _KEY.fullmatch(key), f"no key of the store: {key!r}"
-        return self._root / kind / key[:2] / key
+        return f"{self._root}/{kind}/{key[:2]}/{key}"
 
     def _sync_folder(self, folder: Path) -> None:
         if self._durable:

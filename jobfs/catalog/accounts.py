@@ -1,6 +1,5 @@
 """Accounts and their public keys. The events are appended by triggers."""
 
-import errno
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,45 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from jobfs.catalog.refusals import (
+    AccountExistsError,
+    KeyExistsError,
+    NoSuchAccountError,
+    NoSuchKeyError,
+)
 from jobfs.catalog.schema import AccountKeyRow, AccountRow
 from jobfs.domain.names import account_name
-from jobfs.errors import JobfsError
-
-
-class NoSuchAccountError(JobfsError):
-    """No account has this name, or it was removed; ENOENT, as for any name that is not there."""
-
-    errno = errno.ENOENT
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no account {name!r}")
-
-
-class AccountExistsError(JobfsError):
-    """The name is taken by another account; EEXIST, as for any name that is there already."""
-
-    errno = errno.EEXIST
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is an account {name!r} already")
-
-
-class KeyExistsError(JobfsError):
-    """The account has this key already; EEXIST, as for any name that is there already."""
-
-    errno = errno.EEXIST
-
-    def __init__(self, fingerprint: str) -> None:
-        super().__init__(f"the account has the key {fingerprint} already")
-
-
-class NoSuchKeyError(JobfsError):
-    """The account has no such key; ENOENT, as for any name that is not there."""
-
-    errno = errno.ENOENT
-
-    def __init__(self, fingerprint: str) -> None:
-        super().__init__(f"the account has no key {fingerprint}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

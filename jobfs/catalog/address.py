@@ -1,21 +1,13 @@
 """A database as a person names it in a command."""
 
-import errno
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from jobfs.catalog.opening import BadDatabaseUrlError
-from jobfs.errors import JobfsError
+from jobfs.catalog.refusals import BadDatabaseUrlError, PasswordInArgumentError
 
 _POSTGRESQL = {"postgres", "postgresql", "postgresql+psycopg"}
-
-
-class PasswordInArgumentError(JobfsError):
-    """A password stands where every account of the machine can read it; EINVAL."""
-
-    errno = errno.EINVAL
 
 
 def parse(address: str) -> URL:

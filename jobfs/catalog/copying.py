@@ -6,7 +6,6 @@ and make directories; its references are looked at when all rows are there, sinc
 a directory that is younger than itself. All of it needs no more than the tables' owner may do.
 """
 
-import errno
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -35,8 +34,8 @@ from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from jobfs.catalog import migrate, opening
 from jobfs.catalog.engine import Catalog
+from jobfs.catalog.refusals import CopyDiffersError, NotEmptyError
 from jobfs.catalog.schema import EventRow, Instant, RoleRow, StudioRow
-from jobfs.errors import JobfsError
 
 #: Told how many rows more are done.
 Advance = Callable[[int], object]
@@ -50,16 +49,6 @@ def _nobody(_rows: int) -> None:
 _BATCH = 1000
 #: Tables that are alembic's or the installation's own: rows in them make no studio.
 _OWN = {"alembic_version", RoleRow.__tablename__, StudioRow.__tablename__}
-
-
-class NotEmptyError(JobfsError):
-    """The database to copy into holds a studio; EEXIST, as it is in the way."""
-
-    errno = errno.EEXIST
-
-
-class CopyDiffersError(JobfsError):
-    """A row was not read back as it was written; EIO, and nothing of the copy is kept."""
 
 
 @contextmanager

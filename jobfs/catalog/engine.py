@@ -10,22 +10,24 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from jobfs.errors import JobfsError
+from jobfs.catalog import outcomes
+from jobfs.catalog.refusals import CatalogUnavailableError
 
 # Connection is handed on to the rooms that import no SQLAlchemy.
 __all__ = ["Catalog", "CatalogUnavailableError", "Connection"]
 
 #: How long a writer waits for another process's transaction, in seconds.
 BUSY_TIMEOUT = 30
+#: Bytes of SQLite's log above which writers wait until it begins anew, else it grows while they go on.
+_LONG_LOG = 64 * 1024**2
 
 
-class CatalogUnavailableError(JobfsError):
-    """The database does not answer; EIO, since trying again later is all a client can do."""
+T = TypeVar("T")
 
 
 class Catalog:
@@ -45,6 +47,7 @@ class Catalog:
             self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", connections=1)
         else:
             self._reader = self._writer = _postgresql_engine(url, connections=connections)
+        self._here: Connection | None = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -56,6 +59,8 @@ class Catalog:
     def writing(self, *, durable: bool = True) -> Iterator[Connection]:
         """Give a connection whose changes are committed together at the end, or not at all.
 
+        What has become of uploads is then told in the log.
+
         *durable*: when the block has ended, the changes survive a power cut. Otherwise they survive
         the death of every process, and reach the disk with the next durable transaction.
         """
@@ -63,10 +68,50 @@ class Catalog:
             to_disk = durable and self._durable
             if self.is_sqlite:
                 _synchronous(connection, "FULL" if to_disk else "NORMAL")
+            noted = outcomes.begin(connection)
             with connection.begin():
                 if not self.is_sqlite and not to_disk:
                     connection.execute(text("SET LOCAL synchronous_commit = off"))
                 yield connection
+        for outcome in noted:
+            outcome.tell()
+
+    def at_once(self, call: Callable[[Connection], T], *, writing: bool) -> T:
+        """Return *call*(connection) from a short transaction that waits for nothing; for one thread alone.
+
+        Not for another writer: where one is at work, sqlite3.OperationalError is raised. And not for the
+        disk: what is committed survives the death of every process, and `checkpoint` brings it from the log
+        into the database. Reading and writing on one connection keeps what was read in its memory; others
+        drop theirs at each commit.
+        """
+        connection = self._here = self._here or _opened_here(self.url)
+        driver: Any = connection.connection.driver_connection
+        driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        noted = outcomes.begin(connection) if writing else ()
+        try:
+            result = call(connection)
+            # SQLAlchemy knows of the transaction if a statement went through it.
+            (connection if connection.in_transaction() else driver).commit()
+        except BaseException:
+            (connection if connection.in_transaction() else driver).rollback()
+            raise
+        for outcome in noted:
+            outcome.tell()
+        return result
+
+    def may_write_at_once(self, *, durable: bool) -> bool:
+        """Whether `at_once` keeps what is promised of a write."""
+        return self.is_sqlite and not (durable and self._durable)
+
+    def checkpoint(self) -> None:
+        """Bring SQLite's log into the database; whoever reads or writes meanwhile waits for nothing."""
+        assert self.file is not None
+        log = self.file.with_name(self.file.name + "-wal")
+        with closing(sqlite3.connect(self.file, timeout=BUSY_TIMEOUT)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            with suppress(FileNotFoundError):
+                if log.stat().st_size > _LONG_LOG:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def counting_commits(self) -> Iterator[Callable[[], int]]:
@@ -86,6 +131,10 @@ class Catalog:
 
     def dispose(self) -> None:
         """Close every idle connection."""
+        if self._here is not None:
+            self._here.close()
+            self._here.engine.dispose()
+            self._here = None
         self._reader.dispose()
         self._writer.dispose()
 
@@ -106,12 +155,23 @@ def _postgresql_engine(url: str | URL, *, connections: int) -> Engine:
     return create_engine(url, pool_size=connections, max_overflow=0, connect_args=settings)
 
 
-def _sqlite_engine(url: str | URL, *, begin: str, connections: int) -> Engine:
+def _opened_here(url: URL) -> Connection:
+    """Return a connection that never waits; `Catalog.at_once` says BEGIN for it."""
+    connection = _sqlite_engine(url, begin=None, connections=1, patience=0).connect()
+    driver: Any = connection.connection.driver_connection
+    for setting in ("synchronous = NORMAL", "wal_autocheckpoint = 0", "cache_size = -16384"):
+        driver.execute(f"PRAGMA {setting}").close()
+    return connection
+
+
+def _sqlite_engine(
+    url: str | URL, *, begin: str | None, connections: int, patience: float = BUSY_TIMEOUT
+) -> Engine:
     engine = create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
-        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
+        connect_args={"timeout": patience, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "do_connect")
@@ -135,9 +195,12 @@ def _sqlite_engine(url: str | URL, *, begin: str, connections: int) -> Engine:
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    if begin is not None:
+        statement = begin
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            connection.exec_driver_sql(statement)
 
     return engine
 

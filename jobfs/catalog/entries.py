@@ -8,13 +8,11 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Row,
     Select,
     bindparam,
     case,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -22,7 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from jobfs.catalog import feed, metadata, pairs
+from jobfs.catalog import feed, metadata, pairs, prepared
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import (
     AccountRow,
     BlobRow,
@@ -75,7 +74,7 @@ def existing(connection: Connection, entry_id: int) -> Entry | None:
 
 def root(connection: Connection, job_id: int) -> Entry:
     """Return a job's own directory, whatever the job's status."""
-    return entry_of(connection.execute(_ROOT, {"job": job_id}).one())
+    return entry_of(_ROOT.one(connection, job=job_id))
 
 
 def standing(connection: Connection, parent_id: int, name: str) -> Entry | None:
@@ -93,7 +92,7 @@ def children(
 ) -> list[Entry]:
     """Return up to *limit* entries of a directory with ids above *after*, by id."""
     page = {"account": account_id, "parent": parent_id, "after": after, "most": limit}
-    return [entry_of(row) for row in connection.execute(_CHILDREN, page)]
+    return [entry_of(row) for row in _CHILDREN.all(connection, **page)]
 
 
 def job_directory(connection: Connection, account_id: int, job_name: str) -> Entry | None:
@@ -109,7 +108,7 @@ def job_directories(
 ) -> list[Entry]:
     """Return up to *limit* job directories with ids above *after*, by id."""
     page = {"account": account_id, "after": after, "most": limit}
-    return [entry_of(row) for row in connection.execute(_JOB_DIRECTORIES, page)]
+    return [entry_of(row) for row in _JOB_DIRECTORIES.all(connection, **page)]
 
 
 def is_empty(connection: Connection, directory_id: int) -> bool:
@@ -140,12 +139,12 @@ def add(
     now_ns: int,
 ) -> int:
     """Make an entry; returns its id. The caller has made sure that the name is free."""
-    values = insert(EntryRow).values(
+    entry_id = prepared.add(
+        connection, EntryRow,
         job_id=job_id, parent_id=parent_id, name=name, name_key=entry_key(name),
         stem_key=stem_key(name), directory=directory, created_by=account_id,
         mtime_ns=now_ns, ctime_ns=now_ns, atime_ns=now_ns,
     )  # fmt: skip
-    entry_id = connection.execute(values.returning(EntryRow.id)).scalar_one()
     touch(connection, parent_id, now_ns=now_ns)
     feed.append(
         connection, EventKind.ENTRY_CREATED, account_id=account_id, job_id=job_id,
@@ -164,9 +163,10 @@ def remove(
     now_ns: int,
 ) -> None:
     """Take an entry out of its directory, into the trash; *replaced* if another gets its name."""
-    gone: dict[str, Any] = {"removed_at": now, "removed_by": account_id, "replaced": replaced}
-    gone["ctime_ns"] = now_ns
-    connection.execute(update(EntryRow).where(EntryRow.id == entry.id).values(**gone))
+    prepared.change(
+        connection, EntryRow, entry.id,
+        removed_at=now, removed_by=account_id, replaced=replaced, ctime_ns=now_ns,
+    )  # fmt: skip
     assert entry.parent_id is not None
     touch(connection, entry.parent_id, now_ns=now_ns)
     metadata.name_changed(connection, entry.parent_id, entry.name)
@@ -234,8 +234,7 @@ def set_times(
 
 def touch(connection: Connection, entry_id: int, *, now_ns: int) -> None:
     """Note that a directory's names, or a file's content, have changed."""
-    times = {"mtime_ns": now_ns, "ctime_ns": now_ns}
-    connection.execute(update(EntryRow).where(EntryRow.id == entry_id).values(**times))
+    prepared.change(connection, EntryRow, entry_id, mtime_ns=now_ns, ctime_ns=now_ns)
 
 
 def stands_in(connection: Connection, entry_id: int, *, ancestor_id: int) -> bool:
@@ -259,12 +258,12 @@ class Account:
 
 def account(connection: Connection, account_id: int) -> Account | None:
     """Return an account that has not been removed."""
-    return _account(connection, AccountRow.id == account_id)
+    return _account(_ACCOUNT.first(connection, account=account_id))
 
 
 def account_named(connection: Connection, name: str) -> Account | None:
     """Return the account with this login name."""
-    return _account(connection, AccountRow.name == name)
+    return _account(_ACCOUNT_NAMED.first(connection, name=name))
 
 
 def accounts(connection: Connection, *, after: int, limit: int) -> list[Account]:
@@ -311,12 +310,11 @@ def _accounts() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _account(connection: Connection, condition: Any) -> Account | None:
-    row = connection.execute(_accounts().where(condition)).one_or_none()
-    return None if row is None else Account(**row._mapping)
+def _account(row: Any) -> Account | None:
+    return None if row is None else Account(id=row.id, name=row.name, created_at=row.created_at)
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def entry_of(row: Any) -> Entry:
     """Return the entry of a row of the statements below."""
     return Entry(
         id=row.id, job_id=row.job_id, job_name=row.job_name, parent_id=row.parent_id,
@@ -327,15 +325,16 @@ def entry_of(row: Row[Any]) -> Entry:
     )  # fmt: skip
 
 
-def _one(
-    connection: Connection, query: Select[*tuple[Any, ...]], **parameters: int | str
-) -> Entry | None:
-    row = connection.execute(query, parameters).one_or_none()
+def _one(connection: Connection, query: Prepared, **parameters: int | str) -> Entry | None:
+    row = query.first(connection, **parameters)
     return None if row is None else entry_of(row)
 
 
 # The statements of the kernel's requests are built once: building one takes ten times as long as SQLite
 # takes to answer it.
+
+_ACCOUNT = Prepared(_accounts().where(AccountRow.id == bindparam("account")))
+_ACCOUNT_NAMED = Prepared(_accounts().where(AccountRow.name == bindparam("name")))
 
 
 _BELOW = aliased(EntryRow)
@@ -367,9 +366,9 @@ def _entries(access: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
     )  # fmt: skip
 
 
-def _page(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+def _page(query: Select[*tuple[Any, ...]]) -> Prepared:
     after, most = bindparam("after", type_=BigInteger), bindparam("most", type_=BigInteger)
-    return query.where(EntryRow.id > after).order_by(EntryRow.id).limit(most)
+    return Prepared(query.where(EntryRow.id > after).order_by(EntryRow.id).limit(most))
 
 
 _THIS = EntryRow.id == bindparam("entry")
@@ -390,12 +389,14 @@ _SEEN = GRANTED.where(EntryRow.removed_at.is_(None), JobRow.status == JobStatus.
 #: Of entries whatever their jobs' status, removed ones too.
 ANY = _entries(literal(Right.EDIT.value))
 _NAMED = (EntryRow.parent_id == bindparam("parent")) & (EntryRow.name_key == bindparam("key"))
-_EXISTING = ANY.where(_THIS)
-_ROOT = ANY.where(EntryRow.job_id == bindparam("job"), EntryRow.parent_id.is_(None))
-_STANDING = ANY.where(_NAMED, EntryRow.removed_at.is_(None))
-_VISIBLE = _SEEN.where(_THIS)
+_EXISTING = Prepared(ANY.where(_THIS))
+_ROOT = Prepared(ANY.where(EntryRow.job_id == bindparam("job"), EntryRow.parent_id.is_(None)))
+_STANDING = Prepared(ANY.where(_NAMED, EntryRow.removed_at.is_(None)))
+_VISIBLE = Prepared(_SEEN.where(_THIS))
 _RIGHT = GRANTED.with_only_columns(_ACCESS).where(_THIS, AccountRow.enabled)
-_CHILD = _SEEN.where(_NAMED)
+_CHILD = Prepared(_SEEN.where(_NAMED))
 _CHILDREN = _page(_SEEN.where(EntryRow.parent_id == bindparam("parent")))
-_JOB_DIRECTORY = _SEEN.where(JobRow.name == bindparam("name"), EntryRow.parent_id.is_(None))
+_JOB_DIRECTORY = Prepared(
+    _SEEN.where(JobRow.name == bindparam("name"), EntryRow.parent_id.is_(None))
+)
 _JOB_DIRECTORIES = _page(_SEEN.where(EntryRow.parent_id.is_(None)))

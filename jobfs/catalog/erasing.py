@@ -4,7 +4,6 @@ First the rows, with a record of what is gone (`jobfs.catalog.erasures`), in one
 caller, the bytes. Events stay, without what they said: ids and counts.
 """
 
-import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +25,8 @@ from sqlalchemy import (
 
 from jobfs.catalog import entries, erasures, feed, jobs, pairs, purging, uploads
 from jobfs.catalog.erasures import Erasure, Kind
-from jobfs.catalog.photo_listing import NoSuchPhotoError
 from jobfs.catalog.purging import Purged
+from jobfs.catalog.refusals import InUseError, JobNotEmptyError, NoSuchPhotoError
 from jobfs.catalog.schema import (
     EntryRow,
     ErasureRow,
@@ -42,23 +41,10 @@ from jobfs.domain.events import EventKind
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.metadata import sidecars
 from jobfs.domain.uploads import UploadState
-from jobfs.errors import JobfsError
 
 #: Uploads that one transaction strikes, so that clients need not wait long for SQLite's one writer.
 BATCH = 200
 _NOTHING = Purged(uploads=0, size=0, originals=(), renditions=())
-
-
-class InUseError(JobfsError):
-    """Somebody sends what is to be erased, or a worker has it in its hands; EBUSY, it will pass."""
-
-    errno = errno.EBUSY
-
-
-class JobNotEmptyError(JobfsError):
-    """The job to be removed holds files, be it in its trash; ENOTEMPTY, as for any directory."""
-
-    errno = errno.ENOTEMPTY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +71,7 @@ def photo(connection: Connection, photo_id: int, *, now: datetime) -> Purged:
     InUseError.
     """
     _lock_job(connection, photo_id)
-    doomed = _versions(connection, photo_id)
-    _refuse_in_use(connection, doomed)
+    doomed = _locked_versions(connection, photo_id)
     extent = _extent(connection, UploadRow.id.in_(doomed))
     job_id, entry_id = _place(connection, photo_id)
     erasures.note(connection, Kind.ENTRY, _former_entries(connection, photo_id), at=now)
@@ -145,6 +130,18 @@ def _versions(connection: Connection, photo_id: int) -> list[int]:
     blobs = select(UploadRow.blob_id).where(UploadRow.id.in_(found))
     same_bytes = select(UploadRow.id).where(UploadRow.blob_id.in_(blobs), others)
     return sorted(found.union(connection.execute(same_bytes).scalars()))
+
+
+def _locked_versions(connection: Connection, photo_id: int) -> list[int]:
+    """Return the uploads that go with a photo, locked, also those that came while others had the lock.
+
+    Raises NoSuchPhotoError, and InUseError.
+    """
+    locked: list[int] = []
+    while locked != (found := _versions(connection, photo_id)):
+        _refuse_in_use(connection, found)
+        locked = found
+    return locked
 
 
 def _belongs(

@@ -4,12 +4,12 @@ It names rows by their ids and nothing else of them. Bytes are recorded with the
 until they are deleted as well: whoever is killed in between leaves that to the next.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jobfs.catalog.schema import ErasureRow
@@ -66,10 +66,15 @@ def bytes_left(connection: Connection) -> list[Erasure]:
 
 def bytes_gone(connection: Connection, gone: Collection[Erasure]) -> None:
     """Strike from the record what has been deleted from the store."""
-    keys = [(one.kind.value, one.name) for one in gone]
-    for first in range(0, len(keys), _BATCH):
-        these = tuple_(ErasureRow.kind, ErasureRow.name).in_(keys[first : first + _BATCH])
-        connection.execute(delete(ErasureRow).where(these))
+    for kind in (Kind.ORIGINAL, Kind.RENDITION):
+        forget(connection, kind, [one.name for one in gone if one.kind is kind])
+
+
+def forget(connection: Connection, kind: Kind, names: Sequence[str]) -> None:
+    """Strike lines from the record."""
+    for first in range(0, len(names), _BATCH):
+        these = ErasureRow.name.in_(names[first : first + _BATCH])
+        connection.execute(delete(ErasureRow).where(ErasureRow.kind == kind.value, these))
 
 
 def _of(connection: Connection, kinds: Iterable[Kind]) -> list[Erasure]:

@@ -1,6 +1,7 @@
 """The event feed: appending to it, and reading it without gaps."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -9,17 +10,22 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Row,
+    Select,
+    bindparam,
     delete,
     func,
-    insert,
     literal_column,
     select,
     tuple_,
 )
 
+from jobfs.catalog import prepared
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import EventRow
 from jobfs.domain.events import EventKind
+
+#: Events that are read at once.
+_MOST = 1000
 
 
 class Position(NamedTuple):
@@ -59,35 +65,60 @@ def append(
     values: dict[str, Any] = {"at": datetime.now(UTC), "kind": kind.value, **ids}
     if data:
         values["data"] = json.dumps(data, ensure_ascii=False)
-    connection.execute(insert(EventRow).values(values))
+    prepared.insert(EventRow, *values).all(connection, **values)
 
 
-def after(connection: Connection, position: Position, *, limit: int = 1000) -> list[Event]:
-    """Return the next events behind *position*, oldest first.
+def after(
+    connection: Connection,
+    position: Position,
+    *,
+    limit: int = _MOST,
+    kinds: Sequence[str] | None = None,
+) -> list[Event]:
+    """Return the next events behind *position*, of some *kinds* or of all, oldest first.
 
     PostgreSQL hands out ids before transactions commit, so the highest id says nothing of those below.
     There the order is (transaction, id), and only transactions older than every running one are
     read: no event can appear before the last one returned.
     """
-    place = tuple_(EventRow.xid, EventRow.id)
-    query = (
-        select(EventRow)
-        .where(place > tuple_(position.xid, position.id))
-        .order_by(EventRow.xid, EventRow.id)
-        .limit(limit)
-    )
-    if connection.dialect.name == "postgresql":
-        query = query.where(EventRow.xid < _oldest_running())
-    return [_event(row) for row in connection.execute(query)]
+    known: dict[str, Any] = {"known_xid": position.xid, "known_id": position.id, "most": limit}
+    if kinds is not None:
+        known["kinds"] = kinds
+        return [
+            _event(row) for row in connection.execute(_AFTER_OF_KINDS[_dialect(connection)], known)
+        ]
+    return [_event(row) for row in _AFTER[_dialect(connection)].all(connection, **known)]
 
 
-def look(connection: Connection, position: Position) -> tuple[list[Event], bool]:
-    """Return the next events, and whether there are none only because they are held back.
+class Seen(NamedTuple):
+    """What a look at the feed has found: *events*, and the *position* up to which nothing was missed.
 
-    What holds them back is a transaction that runs; nobody rings when it ends without a change.
+    held_back  there are none only because a transaction runs; nobody rings when it ends without a change
     """
+
+    position: Position
+    events: list[Event]
+    held_back: bool
+
+
+def look(
+    connection: Connection, position: Position, kinds: frozenset[EventKind] | None = None
+) -> Seen:
+    """Look at what has happened since; if *kinds* are given, only what is of one of them is told."""
+    if kinds is not None:
+        return _look_for(connection, position, kinds)
     events = after(connection, position)
-    return events, not events and _is_held_back(connection, position)
+    reached = events[-1].position if events else position
+    return Seen(reached, events, not events and _is_held_back(connection, position))
+
+
+def _look_for(connection: Connection, position: Position, kinds: frozenset[EventKind]) -> Seen:
+    """Look for a few among many: every upload makes five events."""
+    reached = max(end(connection), position)
+    events = after(connection, position, kinds=[kind.value for kind in kinds])
+    if len(events) == _MOST or (events and events[-1].position > reached):
+        reached = events[-1].position
+    return Seen(reached, events, not events and _is_held_back(connection, reached))
 
 
 def end(connection: Connection) -> Position:
@@ -131,7 +162,30 @@ def _oldest_running() -> ColumnElement[int]:
     return literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", BigInteger)
 
 
-def _event(row: Row[Any]) -> Event:
+def _dialect(connection: Connection) -> str:
+    return connection.dialect.name
+
+
+def _next(dialect: str) -> Select[*tuple[Any, ...]]:
+    query = select(*EventRow.__table__.c).limit(bindparam("most", type_=BigInteger))
+    known_id = bindparam("known_id", type_=BigInteger)
+    if dialect == "sqlite":
+        # Its xid is always 0, and of an index it uses a pair's first half only: all events would be read.
+        return query.where(EventRow.id > known_id).order_by(EventRow.id)
+    known = tuple_(bindparam("known_xid", type_=BigInteger), known_id)
+    behind = query.where(tuple_(EventRow.xid, EventRow.id) > known)
+    return behind.where(EventRow.xid < _oldest_running()).order_by(EventRow.xid, EventRow.id)
+
+
+# Built once: every role reads them, thirty times a second while files are sent.
+_AFTER = {dialect: Prepared(_next(dialect)) for dialect in ("postgresql", "sqlite")}
+_AFTER_OF_KINDS = {
+    dialect: _next(dialect).where(EventRow.kind.in_(bindparam("kinds", expanding=True)))
+    for dialect in ("postgresql", "sqlite")
+}
+
+
+def _event(row: Any) -> Event:
     return Event(
         position=Position(row.xid, row.id),
         at=row.at,

@@ -1,7 +1,6 @@
 """Jobs: adding, finding, listing, opening and closing them, giving them another name."""
 
 import difflib
-import errno
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +11,10 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from jobfs.catalog import namesakes, pairs, problems
+from jobfs.catalog.refusals import JobExistsError, NoSuchJobError
 from jobfs.catalog.schema import EntryRow, JobRow, PhotoRow
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.names import job_key, job_name
-from jobfs.errors import JobfsError
-
-
-class JobExistsError(JobfsError):
-    """Another job has the name, or one that differs in case only; EEXIST, as mkdir answers."""
-
-    errno = errno.EEXIST
-
-
-class NoSuchJobError(JobfsError):
-    """No job has the name; ENOENT, as for any name that is not there."""
-
-    errno = errno.ENOENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +63,11 @@ def by_name(connection: Connection, name: str) -> Job:
     if row is None:
         raise NoSuchJobError(f"there is no job {name!r}{_hint(_similar(connection, name))}")
     return _job(row)
+
+
+def names(connection: Connection) -> list[str]:
+    """Return the name of every job, in order."""
+    return list(connection.execute(select(JobRow.name).order_by(JobRow.name_key)).scalars())
 
 
 def listing(connection: Connection, job_id: int | None = None) -> list[JobSummary]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from jobfs.catalog.entries import GRANTED, Entry, entry_of
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import EntryRow, Instant, JobRow, UploadRow
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.uploads import UploadState
@@ -39,7 +40,7 @@ class Latecomer:
 
 def of_account(connection: Connection, account_id: int) -> list[Latecomer]:
     """Return what an account has sent to jobs that were closed within GRACE."""
-    closed = connection.execute(_JUST_CLOSED[connection.dialect.name])
+    closed = _JUST_CLOSED[connection.dialect.name].all(connection)
     jobs = {row.id: row.closed_at for row in closed}
     if not jobs:
         return []
@@ -89,8 +90,10 @@ _AGO: dict[str, ColumnElement[Any]] = {
 }
 #: Made once: every look for a name that is not there, which is every create, asks it.
 _JUST_CLOSED = {
-    dialect: select(JobRow.id, JobRow.closed_at).where(
-        JobRow.status != JobStatus.PLANNED.value, JobRow.closed_at > ago
+    dialect: Prepared(
+        select(JobRow.id, JobRow.closed_at).where(
+            JobRow.status != JobStatus.PLANNED.value, JobRow.closed_at > ago
+        )
     )
     for dialect, ago in _AGO.items()
 }

@@ -9,22 +9,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from jobfs.catalog.engine import Catalog
-from jobfs.errors import JobfsError
+from jobfs.catalog.refusals import MissingSchemaError, NewerSchemaError, OlderSchemaError
 
 #: The number of the lock that whoever migrates holds; any number that nobody else uses in the database.
 _UPGRADING = 0x6A6F626673
-
-
-class NewerSchemaError(JobfsError):
-    """The database was last used by a newer jobfs; EIO, since nothing can be served from it."""
-
-
-class MissingSchemaError(JobfsError):
-    """The database was not initialised, or not migrated yet; EIO, since nothing can be served."""
-
-
-class OlderSchemaError(MissingSchemaError):
-    """The database was not migrated yet; EIO, as above. Perhaps somebody is just doing it."""
 
 
 def upgrade(catalog: Catalog, *, to: str = "head") -> None:
@@ -44,11 +32,11 @@ def check(catalog: Catalog) -> None:
         _refuse_newer(connection, catalog)
         found = revision(connection)
     if found != head():
-        refusal = MissingSchemaError if found is None else OlderSchemaError
-        raise refusal(
+        sentence = (
             f"the schema of {catalog.name} is at revision {found or 'none'}, this jobfs needs {head()}:"
             " run `jobfs init`"
         )
+        raise MissingSchemaError(sentence) if found is None else OlderSchemaError(sentence)
 
 
 def is_older(connection: Connection, catalog: Catalog) -> bool:

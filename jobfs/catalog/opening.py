@@ -1,6 +1,5 @@
 """The catalog for one command at a shell: opened, checked, and a sentence if that fails."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -8,25 +7,18 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from jobfs.catalog import migrate
-from jobfs.catalog.engine import Catalog, CatalogUnavailableError
-from jobfs.catalog.migrate import MissingSchemaError
-from jobfs.errors import JobfsError
+from jobfs.catalog.engine import Catalog
+from jobfs.catalog.refusals import BadDatabaseUrlError, CatalogUnavailableError, MissingSchemaError
 from jobfs.settings import redacted
 
 
-class BadDatabaseUrlError(JobfsError):
-    """The setting is no URL of a database; EINVAL. The message leaves it out: it holds a password."""
-
-    errno = errno.EINVAL
-
-
-def opened(url: str | URL, *, durable: bool) -> Catalog:
-    """Open a database that `jobfs init` has made.
+def opened(url: str | URL, *, durable: bool, patience: int | None = None) -> Catalog:
+    """Open a database that `jobfs init` has made; a server must take the call in *patience* seconds.
 
     Raises MissingSchemaError, NewerSchemaError, BadDatabaseUrlError or CatalogUnavailableError.
     """
     with answering(url), ExitStack() as on_refusal:
-        catalog = Catalog(url, durable=durable, connections=2)
+        catalog = Catalog(_impatient(url, patience), durable=durable, connections=2)
         on_refusal.callback(catalog.dispose)
         _refuse_missing(catalog)
         migrate.check(catalog)
@@ -77,6 +69,14 @@ def _refuse_malformed(url: str | URL) -> None:
         make_url(url)
     except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
         raise BadDatabaseUrlError("[jobfs] database is not the URL of a database") from error
+
+
+def _impatient(url: str | URL, patience: int | None) -> URL:
+    """Limit, in libpq's words, how long a server may take to answer a call; a file takes no time."""
+    made = make_url(url)
+    if patience is None or made.get_backend_name() == "sqlite":
+        return made
+    return made.update_query_dict({"connect_timeout": str(patience)})
 
 
 def _refuse_missing(catalog: Catalog) -> None:

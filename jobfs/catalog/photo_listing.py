@@ -1,6 +1,5 @@
 """A job's photos, as they are listed."""
 
-import errno
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +11,19 @@ from jobfs.catalog import codes, descriptions, namesakes, pairs
 from jobfs.catalog.descriptions import Description
 from jobfs.catalog.paths import Directories
 from jobfs.catalog.photos import Rendition
-from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, PhotoRow, RenditionRow, UploadRow
+from jobfs.catalog.refusals import NoSuchPhotoError
+from jobfs.catalog.schema import (
+    AccountRow,
+    BlobRow,
+    EntryRow,
+    JobRow,
+    PhotoRow,
+    RenditionRow,
+    UploadRow,
+)
 from jobfs.catalog.shots import captured
 from jobfs.domain.codes import Code
 from jobfs.domain.placement import place
-from jobfs.errors import JobfsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +34,7 @@ class Original:
     format    what its content is: "JPEG", "CR2", ...
     key       the store's name for its bytes
     mtime_ns  as its client set it; of a version that its file shows no more, when it was received
+    uploader  the account that sent it, also one that was removed since; None: an administrator did
     """
 
     path: str
@@ -36,6 +44,7 @@ class Original:
     upload_id: int
     key: str
     mtime_ns: int
+    uploader: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +79,6 @@ class Photo:
     known: Description
     codes: tuple[Code, ...]
     originals: tuple[Original, ...]
-
-
-class NoSuchPhotoError(JobfsError):
-    """There is no photo of that number; ENOENT, as for any name."""
-
-    errno = errno.ENOENT
-
-    def __init__(self, photo_id: int) -> None:
-        super().__init__(f"there is no photo {photo_id}: see `jobfs photo list JOB`")
 
 
 _Row = Row[*tuple[Any, ...]]
@@ -126,10 +126,11 @@ def _rows(connection: Connection, *which: ColumnElement[bool]) -> list[list[_Row
             PhotoRow, pairs.number().label("number"), namesakes.is_shown().label("shown"),
             EntryRow.parent_id, EntryRow.name, EntryRow.mtime_ns, UploadRow.state,
             UploadRow.current.label("is_shown_version"), UploadRow.judged_at, UploadRow.started_at,
-            BlobRow.key, BlobRow.sha256, BlobRow.size,
+            BlobRow.key, BlobRow.sha256, BlobRow.size, AccountRow.name.label("uploader"),
         )
         .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
         .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
+        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
         .join(BlobRow, BlobRow.id == UploadRow.blob_id)
         .where(*which)
         .order_by(PhotoRow.beside_id.is_not(None), PhotoRow.entry_id)
@@ -185,7 +186,7 @@ def _original(row: _Row, above: tuple[str, ...]) -> Original:
     return Original(
         path="/".join((*above, row.name)), format=row.format, sha256=row.sha256, size=row.size,
         upload_id=row.upload_id, key=row.key,
-        mtime_ns=row.mtime_ns if row.is_shown_version else received_ns,
+        mtime_ns=row.mtime_ns if row.is_shown_version else received_ns, uploader=row.uploader,
     )  # fmt: skip
 
 

@@ -110,7 +110,9 @@ def record(connection: Connection, task: Task, found: Ingested, *, now: datetime
     pairs.settle(connection, upload.entry_id, new=row_id != before)
     photo_id = pairs.id_at(connection, upload.entry_id)
     if upload.state is UploadState.RECEIVED:
-        uploads.change(connection, upload, Change.INGESTED, now=now, reason=None, advice=None)
+        uploads.change(
+            connection, upload, Change.INGESTED, now=now, photo=photo_id, reason=None, advice=None
+        )
     feed.append(
         connection, EventKind.PHOTO_INGESTED,
         job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id, photo_id=photo_id,
@@ -126,15 +128,21 @@ def refuse(
     sha256: str,
     reason: str,
     advice: str,
+    cause: str | None = None,
     now: datetime,
 ) -> bool:
-    """Note that an upload is no photo, and why; false if the claim was lost."""
+    """Note that an upload is no photo, and why; false if the claim was lost.
+
+    *reason* and *advice* are for the photographer, *cause* is for the log.
+    """
     upload = uploads.get(connection, task.upload_id, lock=True)
     if not tasks.finish(connection, task):
         return False
     if is_wanted(connection, upload) and upload.state is UploadState.RECEIVED:
         uploads.note_sha256(connection, upload, sha256)
-        uploads.change(connection, upload, change, now=now, reason=reason, advice=advice)
+        uploads.change(
+            connection, upload, change, now=now, reason=reason, advice=advice, cause=cause
+        )
     return True
 
 

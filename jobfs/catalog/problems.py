@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Select, func, or_, select
 
 from jobfs.catalog import namesakes
 from jobfs.catalog.paths import Directories
-from jobfs.catalog.schema import EntryRow, JobRow, PhotoRow, UploadRow
+from jobfs.catalog.schema import AccountRow, EntryRow, JobRow, PhotoRow, UploadRow
+from jobfs.domain import problems
 from jobfs.domain.metadata.sidecars import FORMAT as XMP
 from jobfs.domain.names import is_junk, is_original_backup, is_sidecar, is_temporary
 from jobfs.domain.placement import place
@@ -32,6 +33,9 @@ class Problem:
     advice  what to do about it
     size    bytes that arrived; None for a folder
     at      since when
+
+    *uploader* is the account that sent it, also one that was removed since; None for a folder, and for what
+    an administrator sent.
     """
 
     job_id: int
@@ -42,31 +46,8 @@ class Problem:
     advice: str
     size: int | None
     at: datetime
+    uploader: str | None = None
 
-
-#: States that are problems, and what is said where the judgement left no words of its own.
-_WORDS = {
-    UploadState.INTERRUPTED: (
-        "The connection ended before the whole file had arrived.",
-        "Send the file again; a client that resumes goes on where it stopped.",
-    ),
-    UploadState.INCOMPLETE: (
-        "The end of the file is missing.",
-        "Send the file again. If it stays incomplete, the card itself holds no more.",
-    ),
-    UploadState.DAMAGED: (
-        "The file arrived as it was sent, but its picture cannot be decoded.",
-        "Open the file on your computer, and send another copy if it does not open there.",
-    ),
-    UploadState.UNSUPPORTED: (
-        "The file is not an image that jobfs knows; it is kept, and is no photo.",
-        "Send photos as JPEG, HEIC, TIFF or PNG, or as the raw files of the camera.",
-    ),
-    UploadState.FAILED: (
-        "The file arrived whole, but jobfs could not make a photo of it.",
-        "Nothing needs to be sent again: the studio can retry it.",
-    ),
-}
 
 #: States of files that are photos, will be, or were meant to be.
 _PICTURES = (
@@ -115,28 +96,29 @@ def _uploads(
         _present(
             job_id, EntryRow.job_id, EntryRow.parent_id, EntryRow.name, UploadRow.state,
             UploadRow.reason, UploadRow.advice, UploadRow.size, UploadRow.started_at,
-            UploadRow.judged_at,
+            UploadRow.judged_at, AccountRow.name.label("uploader"),
         )
         .join(UploadRow, UploadRow.entry_id == EntryRow.id)
-        .where(UploadRow.current, UploadRow.state.in_(_WORDS))
+        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
+        .where(UploadRow.current, UploadRow.state.in_(problems.BY_STATE))
     )  # fmt: skip
     for row in connection.execute(query):
         path = (*directories.above(row.parent_id), row.name)
         if _is_of_no_interest(path, row.state):
             continue
-        text, advice = _WORDS[UploadState(row.state)]
+        said = problems.BY_STATE[UploadState(row.state)]
         yield Problem(
             job_id=row.job_id, job=jobs[row.job_id], path="/".join(path), kind=row.state,
-            text=row.reason or text, advice=row.advice or advice, size=row.size,
-            at=row.judged_at or row.started_at,
+            text=row.reason or said.reason, advice=row.advice or said.advice, size=row.size,
+            at=row.judged_at or row.started_at, uploader=row.uploader,
         )  # fmt: skip
 
 
 def of_file(path: tuple[str, ...], state: UploadState, reason: str | None) -> str | None:
     """Return what is wrong with a file, in words for a photographer; None if it is no problem."""
-    if state not in _WORDS or _is_of_no_interest(path, state):
+    if state not in problems.BY_STATE or _is_of_no_interest(path, state):
         return None
-    return reason or _WORDS[state][0]
+    return reason or problems.BY_STATE[state].reason
 
 
 def _is_of_no_interest(path: tuple[str, ...], state: str) -> bool:
@@ -163,9 +145,10 @@ def _misplaced(
             notes[row.id] = row.job_id, note
     for folder, since in _with_pictures(connection, list(notes)):
         job, note = notes[folder]
+        said = problems.misplaced(note)
         yield Problem(
             job_id=job, job=jobs[job], path="/".join(directories.above(folder)), kind=MISPLACED,
-            text=note, advice="Rename or move the folder, if that is not meant.", size=None,
+            text=said.reason, advice=said.advice, size=None,
             at=since,
         )  # fmt: skip
 
@@ -194,23 +177,29 @@ def _collisions(
     """Yield the photos whose name another one has taken: in the same file, or with one of its own."""
     query = (
         select(
-            EntryRow.job_id, EntryRow.parent_id, EntryRow.name, UploadRow.size, PhotoRow.created_at
+            EntryRow.job_id,
+            EntryRow.parent_id,
+            EntryRow.name,
+            UploadRow.size,
+            PhotoRow.created_at,
+            AccountRow.name.label("uploader"),
         )
         .join(PhotoRow, PhotoRow.entry_id == EntryRow.id)
         .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
+        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
         .where(
             PhotoRow.current.is_(False), or_(EntryRow.removed_at.is_(None), namesakes.is_taken())
         )
     )
     if job_id is not None:
         query = query.where(EntryRow.job_id == job_id)
+    said = problems.collision()
     for row in connection.execute(query):
         yield Problem(
             job_id=row.job_id, job=jobs[row.job_id], kind=COLLISION,
             path="/".join((*directories.above(row.parent_id), row.name)),
-            text="Another photo was sent under this name; both are kept.",
-            advice="Nothing is lost. Send the earlier one under another name to see it again.",
-            size=row.size, at=row.created_at,
+            text=said.reason, advice=said.advice, size=row.size, at=row.created_at,
+            uploader=row.uploader,
         )  # fmt: skip
 
 

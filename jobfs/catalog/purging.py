@@ -1,7 +1,8 @@
 """Emptying the trash: first the rows, in one transaction; then, by the caller, the bytes.
 
-A crash between the two leaves bytes that no row names, which harm nobody. The other order would leave
-rows whose bytes are gone. Events stay: they are no part of what they speak of.
+The other order would leave rows whose bytes are gone. What is to be deleted is recorded with the first
+(`jobfs.catalog.erasures`), so that whoever is killed in between leaves that to the next. Events stay: they
+are no part of what they speak of.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from jobfs.catalog import codes, feed, metadata, pairs
+from jobfs.catalog import codes, erasures, feed, metadata, pairs
+from jobfs.catalog.erasures import Kind
 from jobfs.catalog.schema import BlobRow, EntryRow, PhotoRow, RenditionRow, TaskRow, UploadRow
 from jobfs.catalog.trash import is_needed
 from jobfs.domain.events import EventKind
@@ -58,14 +60,19 @@ def expired(
     return int(number), int(size)
 
 
-def purge(connection: Connection, *, removed_before: datetime, job_id: int | None = None) -> Purged:
+def purge(
+    connection: Connection, *, removed_before: datetime, job_id: int | None = None, now: datetime
+) -> Purged:
     """Strike some of what came into the trash before an instant, from one job or all.
 
-    To be called until it finds no more. What a photo shows is kept, as `jobfs.catalog.trash` says, and
-    what a worker or a mount has in its hands waits for the next time.
+    To be called until it finds no more, and `dropped` when the bytes are deleted. What a photo shows is
+    kept, as `jobfs.catalog.trash` says, and what a worker or a mount has in its hands waits for the next
+    time.
     """
     doomed = _doomed(connection, removed_before, job_id)
     purged = _strike(connection, doomed)
+    for kind, keys in _bytes(purged):
+        erasures.note(connection, kind, keys, at=now)
     _strike_directories(connection, removed_before, job_id)
     for row in doomed:
         feed.append(
@@ -73,6 +80,16 @@ def purge(connection: Connection, *, removed_before: datetime, job_id: int | Non
             job_id=row.job_id, entry_id=row.entry_id, upload_id=row.id,
         )  # fmt: skip
     return purged
+
+
+def dropped(connection: Connection, purged: Purged) -> None:
+    """Strike from the record the bytes that are deleted now."""
+    for kind, keys in _bytes(purged):
+        erasures.forget(connection, kind, keys)
+
+
+def _bytes(purged: Purged) -> tuple[tuple[Kind, Sequence[str]], ...]:
+    return (Kind.ORIGINAL, purged.originals), (Kind.RENDITION, purged.renditions)
 
 
 def strike(connection: Connection, upload_ids: Sequence[int]) -> Purged:

@@ -86,6 +86,10 @@ _CLOSED = {
 #: Ingest has read it back; the second says that it was to be decoded, too.
 _IS_READ = UploadRow.state == UploadState.INGESTED.value
 _IS_PICTURE = or_(UploadRow.format.is_(None), UploadRow.format != XMP)
+#: The state as photographers are told it: a sidecar that was read is no photo.
+_TOLD = case((_IS_READ & ~_IS_PICTURE, UploadState.UNSUPPORTED.value), else_=UploadRow.state).label(
+    "told"
+)
 
 
 class Files:
@@ -99,10 +103,7 @@ class Files:
 
     def states(self) -> dict[UploadState, int]:
         """Return how many there are of each state; a sidecar that was read counts as unsupported."""
-        state = case(
-            (_IS_READ & ~_IS_PICTURE, UploadState.UNSUPPORTED.value), else_=UploadRow.state
-        ).label("told")
-        query = self._query(state, func.count()).group_by(state)
+        query = self._query(_TOLD, func.count()).group_by(_TOLD)
         return {UploadState(state): number for state, number in self._connection.execute(query)}
 
     def waiting(self) -> list[Unfinished]:
@@ -118,17 +119,17 @@ class Files:
     def lately(self, since: datetime) -> tuple[list[Arrival], int]:
         """Return the newest of those that were closed since then, and how many were."""
         query = self._query(
-            EntryRow.parent_id, EntryRow.name, UploadRow.judged_at, UploadRow.state
+            EntryRow.parent_id, EntryRow.name, UploadRow.judged_at, _TOLD, UploadRow.reason
         ).where(UploadRow.judged_at >= since)
         newest = query.order_by(UploadRow.judged_at.desc(), UploadRow.id.desc())
         found = [
-            (at, parent_id, name, state)
-            for parent_id, name, at, state in self._connection.execute(newest)
+            (at, parent_id, name, state, reason)
+            for parent_id, name, at, state, reason in self._connection.execute(newest)
             if not names.is_junk(name)
         ]
         return [
-            Arrival(at, self._path(parent_id, name), UploadState(state))
-            for at, parent_id, name, state in found[:MOST]
+            Arrival(at, self._path(parent_id, name), UploadState(state), reason)
+            for at, parent_id, name, state, reason in found[:MOST]
         ], len(found)
 
     def verified(self) -> list[Verified]:

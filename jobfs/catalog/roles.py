@@ -1,6 +1,5 @@
 """The processes of jobfs that are at work, and how far each has followed the feed."""
 
-import errno
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from jobfs.catalog.feed import Position
+from jobfs.catalog.refusals import StruckError, StudioRunsError
 from jobfs.catalog.schema import RoleRow
-from jobfs.errors import JobfsError
 from jobfs.processes import Process, host
 
 #: How often a role says that it lives.
@@ -39,21 +38,6 @@ class Role:
     def is_alive(self, now: datetime) -> bool:
         """Whether the process still runs: looked up on its own machine, else by its silence."""
         return _is_alive(self.host, self.process, self.seen_at, now)
-
-
-class StudioRunsError(JobfsError):
-    """What is to be done would not bear a studio at work; EBUSY, since ending it helps."""
-
-    errno = errno.EBUSY
-
-
-class StruckError(JobfsError):
-    """The role was silent for so long that others have taken it for dead; EIO, it must begin again."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "this role was taken for dead, since it had not reached the database for long"
-        )
 
 
 def refuse_running(connection: Connection, *, now: datetime) -> None:

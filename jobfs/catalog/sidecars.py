@@ -9,7 +9,7 @@ from jobfs.catalog import metadata, tasks, uploads
 from jobfs.catalog.paths import Directories
 from jobfs.catalog.photo_listing import Original
 from jobfs.catalog.photos import is_wanted
-from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, UploadRow
+from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.catalog.tasks import Task
 from jobfs.domain.metadata.sidecars import FORMAT
 from jobfs.domain.metadata.values import Source
@@ -32,10 +32,11 @@ def listing(connection: Connection, job_id: int) -> list[Sidecar]:
     query = (
         select(
             UploadRow.id, EntryRow.parent_id, EntryRow.name, EntryRow.mtime_ns,
-            BlobRow.key, BlobRow.sha256, BlobRow.size,
+            BlobRow.key, BlobRow.sha256, BlobRow.size, AccountRow.name.label("uploader"),
         )
         .join(EntryRow, EntryRow.id == UploadRow.entry_id)
         .join(BlobRow, BlobRow.id == UploadRow.blob_id)
+        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
         .where(
             EntryRow.job_id == job_id, EntryRow.removed_at.is_(None), UploadRow.current,
             UploadRow.format == FORMAT, UploadRow.state == UploadState.INGESTED.value,
@@ -47,7 +48,7 @@ def listing(connection: Connection, job_id: int) -> list[Sidecar]:
         above = directories.above(row.parent_id)
         file = Original(
             path="/".join((*above, row.name)), format=FORMAT, sha256=row.sha256, size=row.size,
-            upload_id=row.id, key=row.key, mtime_ns=row.mtime_ns,
+            upload_id=row.id, key=row.key, mtime_ns=row.mtime_ns, uploader=row.uploader,
         )  # fmt: skip
         found.append(Sidecar(file, place(above, job).album))
     return found

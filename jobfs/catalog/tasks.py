@@ -10,14 +10,18 @@ Which task is the next one: `jobfs.catalog.turns`.
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     Interval,
     Row,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -30,20 +34,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from jobfs.catalog import feed, roles, turns, uploads
 from jobfs.catalog.paths import Directories
+from jobfs.catalog.prepared import Prepared
+from jobfs.catalog.refusals import NoSuchTaskError
 from jobfs.catalog.schema import EntryRow, Instant, JobRow, StudioRow, TaskRow, UploadRow
 from jobfs.domain.events import EventKind
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change, UploadState
-from jobfs.errors import JobfsError
 
 _FREE = {"claim_token": None, "claimed_until": None, "claimed_by": None}
-
-
-class NoSuchTaskError(JobfsError):
-    """There is no task of that number; ENOENT would be a file's, so the plain EIO."""
-
-    def __init__(self, task_id: int) -> None:
-        super().__init__(f"there is no task {task_id}: it is done, or never was")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,41 +102,22 @@ def enqueue(
     priority of both, and a new time if it is an upload; one that failed begins anew, one that a
     worker has is left alone.
     """
-    clock = _clock(connection, now)
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    task = insert(TaskRow).values(
-        upload_id=upload_id, not_before=_after(connection, now, delay), priority=priority.value
+    by_clock = {"begins": now + delay} if _is_sqlite(connection) else {"pause": delay}
+    _ENQUEUE[connection.dialect.name].all(
+        connection, upload=upload_id, urgency=priority.value, **by_clock
     )
-    is_new = or_(TaskRow.failed_at.is_not(None), task.excluded.priority < TaskRow.priority)
-    is_moved = or_(is_new, task.excluded.priority == Priority.UPLOAD.value)
-    anew = {
-        "priority": case((is_new, task.excluded.priority), else_=TaskRow.priority),
-        "not_before": case((is_moved, task.excluded.not_before), else_=TaskRow.not_before),
-        "attempts": case((TaskRow.failed_at.is_(None), TaskRow.attempts), else_=0),
-        "failed_at": None,
-        "error": None,
-    }
-    connection.execute(
-        task.on_conflict_do_update(
-            index_elements=[TaskRow.upload_id], set_=anew, where=TaskRow.claim_token.is_(None)
-        )
-    )
-    turns.urge_elders(connection, upload_id, clock)
+    turns.urge_elders(connection, upload_id, partial(_clock, connection, now))
 
 
 def withdraw(connection: Connection, upload_id: int) -> None:
     """Strike an upload's task that nobody has claimed; without one nothing happens."""
-    connection.execute(delete(TaskRow).where(TaskRow.upload_id == upload_id, _IS_WAITING))
+    _WITHDRAW.all(connection, upload=upload_id)
 
 
 def lift(connection: Connection, upload_id: int, *, now: datetime) -> None:
     """Let an upload's waiting task begin at once."""
-    clock = _clock(connection, now)
-    connection.execute(
-        update(TaskRow)
-        .where(TaskRow.upload_id == upload_id, TaskRow.not_before > clock, _IS_WAITING)
-        .values(not_before=clock)
-    )
+    by_clock = {"now": now} if _is_sqlite(connection) else {}
+    _LIFT[connection.dialect.name].all(connection, upload=upload_id, **by_clock)
 
 
 # --- from the worker ---
@@ -220,7 +199,9 @@ def give_up(
         return False
     if upload.state is UploadState.RECEIVED:
         words = reason or error
-        uploads.change(connection, upload, Change.GAVE_UP, now=now, reason=words, advice=advice)
+        uploads.change(
+            connection, upload, Change.GAVE_UP, now=now, reason=words, advice=advice, cause=error
+        )
     feed.append(
         connection, EventKind.TASK_FAILED, data={"task": task.id, "error": error},
         job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
@@ -335,6 +316,10 @@ def _after(
     return now + pause
 
 
+def _is_sqlite(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"
+
+
 def _is(task: Task) -> ColumnElement[bool]:
     return and_(TaskRow.id == task.id, TaskRow.claim_token == task.token)
 
@@ -347,7 +332,7 @@ def _retry(connection: Connection, row: Row[Any], *, now: datetime) -> None:
     clock = _clock(connection, now)
     anew = {"not_before": clock, "attempts": 0, "failed_at": None, "error": None}
     connection.execute(update(TaskRow).where(TaskRow.id == row.id).values(**anew))
-    turns.urge_elders(connection, row.upload_id, clock)
+    turns.urge_elders(connection, row.upload_id, partial(_clock, connection, now))
     upload = uploads.get(connection, row.upload_id, lock=True)
     if upload.state is UploadState.FAILED:
         uploads.change(connection, upload, Change.RETRIED, now=now, reason=None, advice=None)
@@ -384,3 +369,47 @@ def _queued(row: Row[*tuple[Any, ...]], directories: Directories) -> QueuedTask:
         not_before=row.not_before, claimed_by=row.claimed_by, claimed_until=row.claimed_until,
         failed_at=row.failed_at, error=row.error,
     )  # fmt: skip
+
+
+def _enqueuing(insert: Any, begins: ColumnElement[datetime]) -> Prepared:
+    urgency: BindParameter[int] = bindparam("urgency", type_=BigInteger)
+    task = insert(TaskRow).values(
+        upload_id=bindparam("upload", type_=BigInteger), not_before=begins, priority=urgency
+    )
+    is_new = or_(TaskRow.failed_at.is_not(None), task.excluded.priority < TaskRow.priority)
+    is_moved = or_(is_new, task.excluded.priority == Priority.UPLOAD.value)
+    anew = {
+        "priority": case((is_new, task.excluded.priority), else_=TaskRow.priority),
+        "not_before": case((is_moved, task.excluded.not_before), else_=TaskRow.not_before),
+        "attempts": case((TaskRow.failed_at.is_(None), TaskRow.attempts), else_=0),
+        "failed_at": None,
+        "error": None,
+    }
+    return Prepared(
+        task.on_conflict_do_update(
+            index_elements=[TaskRow.upload_id], set_=anew, where=TaskRow.claim_token.is_(None)
+        )
+    )
+
+
+def _lifting(clock: ColumnElement[datetime]) -> Prepared:
+    this = TaskRow.upload_id == bindparam("upload", type_=BigInteger)
+    waits = update(TaskRow).where(this, TaskRow.not_before > clock, _IS_WAITING)
+    return Prepared(waits.values(not_before=clock))
+
+
+# Built once, see `jobfs.catalog.entries`; by the clock that counts.
+_TIME: dict[str, ColumnElement[datetime]] = {
+    "postgresql": func.statement_timestamp(type_=Instant),
+    "sqlite": bindparam("now", type_=Instant),
+}
+_ENQUEUE = {
+    "postgresql": _enqueuing(
+        postgresql.insert, _TIME["postgresql"] + bindparam("pause", type_=Interval)
+    ),
+    "sqlite": _enqueuing(sqlite.insert, bindparam("begins", type_=Instant)),
+}
+_LIFT = {dialect: _lifting(clock) for dialect, clock in _TIME.items()}
+_WITHDRAW = Prepared(
+    delete(TaskRow).where(TaskRow.upload_id == bindparam("upload", type_=BigInteger), _IS_WAITING)
+)

@@ -5,7 +5,6 @@ content is an upload that is not current, with `superseded_at`. Their bytes stay
 `jobfs.catalog.purging` strikes the rows.
 """
 
-import errno
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,12 +27,12 @@ from sqlalchemy.orm import aliased
 
 from jobfs.catalog import entries, feed, metadata, namesakes, pairs, tasks, uploads
 from jobfs.catalog.paths import Directories
+from jobfs.catalog.refusals import BeingSentError, NoSuchItemError
 from jobfs.catalog.schema import AccountRow, EntryRow, JobRow, PhotoRow, UploadRow
 from jobfs.catalog.uploads import Upload
 from jobfs.domain.events import EventKind
 from jobfs.domain.names import beside, entry_key, stem_key
 from jobfs.domain.uploads import UploadState
-from jobfs.errors import JobfsError
 
 
 class Kind(StrEnum):
@@ -45,24 +44,6 @@ class Kind(StrEnum):
     INTERRUPTED = (
         "interrupted"  # a version that never was whole: a rewrite that died, or lost a race
     )
-
-
-class NoSuchItemError(JobfsError):
-    """The trash has nothing of that id, or has it no more; ENOENT, as for any name."""
-
-    errno = errno.ENOENT
-
-    def __init__(self, item_id: str) -> None:
-        super().__init__(f"there is no {item_id!r} in the trash: see `jobfs trash list JOB`")
-
-
-class BeingSentError(JobfsError):
-    """Somebody writes to the file whose earlier version is asked for; EBUSY, it will pass."""
-
-    errno = errno.EBUSY
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name!r} is being sent at this moment: try again when it has arrived")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

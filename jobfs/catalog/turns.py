@@ -14,14 +14,17 @@ all workers together. Nothing is begun for later, so no worker has to itself wha
 Times are the database's own; see `jobfs.catalog.tasks`.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     ScalarSelect,
     Select,
+    bindparam,
     case,
     exists,
     func,
@@ -31,6 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import Instant, StudioRow, TaskRow, UploadRow
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import UploadState
@@ -73,23 +77,19 @@ def openings(clock: ColumnElement[datetime]) -> list[ScalarSelect[Any]]:
     return [*begins, ends.scalar_subquery()]
 
 
-def urge_elders(connection: Connection, upload_id: int, clock: ColumnElement[datetime]) -> None:
+def urge_elders(
+    connection: Connection, upload_id: int, clock: Callable[[], ColumnElement[datetime]]
+) -> None:
     """Give each task of an upload's entry the priority of the later ones, which wait for it.
 
     One that is urged so counts as allowed to begin from now on, or it would come before uploads that
     have waited for longer than the one it is urged for.
     """
-    entry = select(UploadRow.entry_id).where(UploadRow.id == upload_id).scalar_subquery()
-    query = (
-        select(TaskRow.id, TaskRow.priority)
-        .join(UploadRow, UploadRow.id == TaskRow.upload_id)
-        .where(UploadRow.entry_id == entry, TaskRow.failed_at.is_(None))
-        .order_by(UploadRow.id.desc())
-    )
-    since = case((TaskRow.not_before < clock, clock), else_=TaskRow.not_before)
     urgent = max(Priority).value
-    for task_id, priority in connection.execute(query).all():
+    for task_id, priority in _OF_ENTRY.all(connection, upload=upload_id):
         if priority > urgent:
+            now = clock()
+            since = case((TaskRow.not_before < now, now), else_=TaskRow.not_before)
             urged = update(TaskRow).where(TaskRow.id == task_id)
             connection.execute(urged.values(priority=urgent, not_before=since))
         urgent = min(urgent, priority)
@@ -122,3 +122,18 @@ def _due(priority: Priority, clock: ColumnElement[datetime]) -> Select[int]:
         .order_by(TaskRow.not_before, TaskRow.id)
         .limit(1)
     )  # fmt: skip
+
+
+#: The tasks of an upload's entry, the newest upload's first; built once, see `jobfs.catalog.entries`.
+_OF_ENTRY = Prepared(
+    select(TaskRow.id, TaskRow.priority)
+    .join(UploadRow, UploadRow.id == TaskRow.upload_id)
+    .where(
+        UploadRow.entry_id
+        == select(UploadRow.entry_id)
+        .where(UploadRow.id == bindparam("upload", type_=BigInteger))
+        .scalar_subquery(),
+        TaskRow.failed_at.is_(None),
+    )
+    .order_by(UploadRow.id.desc())
+)

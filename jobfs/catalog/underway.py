@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, and_, case, func, select
 
 from jobfs.catalog.paths import Directories
-from jobfs.catalog.schema import EntryRow, JobRow, TaskRow, UploadRow
+from jobfs.catalog.schema import EntryRow, Instant, JobRow, TaskRow, UploadRow
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import UploadState
 
@@ -34,11 +34,31 @@ def arriving(connection: Connection) -> int:
     return connection.execute(query).scalar_one()
 
 
+def oldest_received(connection: Connection, *, now: datetime) -> timedelta | None:
+    """Return how long ago the first upload was received that waits for ingest; None if none does.
+
+    As `stuck`, but from the tasks alone, of which there are few: for who asks several times a minute. An
+    import does not count: it may wait for hours behind uploads, as it should, and nobody be woken.
+    """
+    begins_later = and_(TaskRow.attempts <= 1, TaskRow.not_before > UploadRow.judged_at)
+    since = case((begins_later, TaskRow.not_before), else_=UploadRow.judged_at)
+    query = (
+        select(func.min(since, type_=Instant))
+        .select_from(TaskRow)
+        .join(UploadRow, UploadRow.id == TaskRow.upload_id)
+        .where(
+            UploadRow.current, UploadRow.state == UploadState.RECEIVED.value,
+            TaskRow.priority != Priority.IMPORT.value,
+        )
+    )  # fmt: skip
+    first: datetime | None = connection.execute(query).scalar_one()
+    return None if first is None else max(now - first, timedelta(0))
+
+
 def stuck(connection: Connection, *, now: datetime) -> list[Stuck]:
     """Return the uploads that were received more than PATIENCE ago, the oldest first.
 
-    An import is no upload: it may wait for hours behind uploads, as it should. One that an administrator
-    has just had retried counts from then on.
+    Imported ones, too. One that an administrator has just had retried counts from then on.
     """
     query = (
         select(
@@ -51,7 +71,6 @@ def stuck(connection: Connection, *, now: datetime) -> list[Stuck]:
         .where(
             UploadRow.current, UploadRow.state == UploadState.RECEIVED.value,
             UploadRow.judged_at <= now - PATIENCE, EntryRow.removed_at.is_(None),
-            or_(TaskRow.priority.is_(None), TaskRow.priority != Priority.IMPORT.value),
         )
     )  # fmt: skip
     rows = connection.execute(query).all()

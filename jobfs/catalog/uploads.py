@@ -5,19 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Row,
     Select,
+    bindparam,
     func,
-    insert,
     literal,
     or_,
     select,
-    update,
 )
 
-from jobfs.catalog import entries, feed
+from jobfs.catalog import entries, feed, outcomes, prepared
+from jobfs.catalog.prepared import OnPostgreSQL, Prepared
 from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.domain.events import EventKind
 from jobfs.domain.jobs import JobStatus
@@ -55,16 +53,15 @@ class Upload:
 
 def get(connection: Connection, upload_id: int, *, lock: bool = False) -> Upload:
     """Return an upload; *lock* keeps other transactions from changing it until the end of this one."""
-    this = UploadRow.id == upload_id
     if lock:
-        _lock(connection, this)
-    return _upload(connection.execute(_uploads().where(this)).one())
+        _LOCK.all(connection, upload=upload_id)
+    return _upload(_BY_ID.one(connection, upload=upload_id))
 
 
 def is_there(connection: Connection, upload_id: int) -> bool:
     """Whether there is still such an upload; locks it as `get` does."""
+    _LOCK.all(connection, upload=upload_id)
     this = UploadRow.id == upload_id
-    _lock(connection, this)
     return connection.execute(select(UploadRow.id).where(this)).first() is not None
 
 
@@ -84,10 +81,9 @@ def get_with_job(connection: Connection, upload_id: int) -> Upload:
 
 def current(connection: Connection, entry_id: int, *, lock: bool = False) -> Upload | None:
     """Return the version that a file shows; None for a directory. *lock* as for `get`."""
-    this = (UploadRow.entry_id == entry_id) & UploadRow.current
     if lock:
-        _lock(connection, this)
-    row = connection.execute(_uploads().where(this)).one_or_none()
+        _LOCK_CURRENT.all(connection, entry=entry_id)
+    row = _CURRENT.first(connection, entry=entry_id)
     return None if row is None else _upload(row)
 
 
@@ -117,8 +113,8 @@ def details(connection: Connection, entry_id: int) -> Details:
 
 def is_planned(connection: Connection, upload: Upload) -> bool:
     """Whether the upload's job is planned at this moment."""
-    query = select(JobRow.status).where(JobRow.id == upload.job_id)
-    return connection.execute(query).scalar_one() == JobStatus.PLANNED.value
+    found: bool = _STATUS.one(connection, job=upload.job_id).status == JobStatus.PLANNED.value
+    return found
 
 
 def receiving(connection: Connection, role_id: int) -> list[Upload]:
@@ -199,7 +195,9 @@ def supersede(
         "current": False, "superseded_at": now, "superseded_by": account_id
     }  # fmt: skip
     if upload.state is UploadState.RECEIVING:
-        values |= {"state": after(upload.state, Change.CUT_OFF).value, "role_id": None}
+        state = after(upload.state, Change.CUT_OFF)
+        outcomes.note(connection, upload.id, state, size=upload.size, now=now)
+        values |= {"state": state.value, "role_id": None}
     _set(connection, upload.id, **values)
     feed.append(
         connection, EventKind.UPLOAD_SUPERSEDED,
@@ -215,8 +213,7 @@ def note_size(connection: Connection, upload: Upload, size: int) -> None:
 
 def note_sha256(connection: Connection, upload: Upload, sha256: str | None) -> None:
     """Note the hash of an upload's bytes, or that nobody has made one."""
-    noted = update(BlobRow).where(BlobRow.id == upload.blob_id)
-    connection.execute(noted.values(sha256=sha256))
+    prepared.change(connection, BlobRow, upload.blob_id, sha256=sha256)
 
 
 def was_incomplete(connection: Connection, upload: Upload, sha256: str | None) -> bool:
@@ -253,29 +250,34 @@ def change(
     happened: Change,
     *,
     now: datetime,
-    account_id: int | None = None,
+    photo: int | None = None,
+    cause: str | None = None,
     **values: Any,
 ) -> UploadState:
     """Apply what has happened to an upload; *values* are further columns (size, format, reason, ...).
 
+    *photo*, the id of what it has become, and *cause*, why for whoever looks into it, are for the log.
     The only place that changes a state, apart from reopen and supersede above.
     Raises IllegalChangeError.
     """
     state = after(upload.state, happened)
+    outcomes.note(
+        connection, upload.id, state, size=values.get("size", upload.size), now=now, photo=photo,
+        reason=values.get("reason"), cause=cause,
+    )  # fmt: skip
     _set(connection, upload.id, state=state.value, role_id=None, judged_at=now, **values)
     if "size" in values:
-        _set_size(connection, upload, values["size"])
+        prepared.change(connection, BlobRow, upload.blob_id, size=values["size"])
     feed.append(
         connection, EventKind.UPLOAD_JUDGED,
-        account_id=account_id, job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
+        job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
         data={"state": state.value},
     )  # fmt: skip
     return state
 
 
 def _add_blob(connection: Connection, key: str, size: int, *, now: datetime) -> int:
-    blob = insert(BlobRow).values(key=key, size=size, created_at=now)
-    return connection.execute(blob.returning(BlobRow.id)).scalar_one()
+    return prepared.add(connection, BlobRow, key=key, size=size, created_at=now)
 
 
 def _add(
@@ -292,10 +294,10 @@ def _add(
 
     *values* are further columns.
     """
-    upload = insert(UploadRow).values(
-        entry_id=entry_id, account_id=account_id, current=True, state=state.value, **values
-    )
-    upload_id = connection.execute(upload.returning(UploadRow.id)).scalar_one()
+    upload_id = prepared.add(
+        connection, UploadRow,
+        entry_id=entry_id, account_id=account_id, current=True, state=state.value, **values,
+    )  # fmt: skip
     feed.append(
         connection, kind,
         account_id=account_id, job_id=job_id, entry_id=entry_id, upload_id=upload_id,
@@ -304,28 +306,18 @@ def _add(
     return upload_id
 
 
-def _lock(connection: Connection, this: ColumnElement[bool]) -> None:
-    """Lock an upload; the caller reads it in a statement of its own.
-
-    A statement that has waited for a lock shows the other tables, an entry's name, as they were before.
-    SQLite's writers are alone anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(UploadRow.id).where(this).with_for_update()).all()
-
-
 def _state(connection: Connection, upload_id: int) -> UploadState:
     query = select(UploadRow.state).where(UploadRow.id == upload_id)
     return UploadState(connection.execute(query).scalar_one())
 
 
 def _set(connection: Connection, upload_id: int, **values: Any) -> None:
-    connection.execute(update(UploadRow).where(UploadRow.id == upload_id).values(**values))
+    prepared.change(connection, UploadRow, upload_id, **values)
 
 
 def _set_size(connection: Connection, upload: Upload, size: int) -> None:
     _set(connection, upload.id, size=size)
-    connection.execute(update(BlobRow).where(BlobRow.id == upload.blob_id).values(size=size))
+    prepared.change(connection, BlobRow, upload.blob_id, size=size)
 
 
 def _uploads() -> Select[*tuple[Any, ...]]:
@@ -341,10 +333,22 @@ def _uploads() -> Select[*tuple[Any, ...]]:
     )  # fmt: skip
 
 
-def _upload(row: Row[Any]) -> Upload:
+def _upload(row: Any) -> Upload:
     return Upload(
         id=row.id, entry_id=row.entry_id, job_id=row.job_id, name=row.name, blob_id=row.blob_id,
         blob_key=row.key, base_id=row.base_id, account_id=row.account_id, current=row.current,
         removed=row.removed_at is not None, state=UploadState(row.state), size=row.size,
         format=row.format, gap=row.gap,
     )  # fmt: skip
+
+
+# Built once, see `jobfs.catalog.entries`.
+_THIS = UploadRow.id == bindparam("upload")
+_SHOWN = (UploadRow.entry_id == bindparam("entry")) & UploadRow.current
+_BY_ID = Prepared(_uploads().where(_THIS))
+_CURRENT = Prepared(_uploads().where(_SHOWN))
+#: Lock an upload; the caller reads it in a statement of its own, since one that has waited for a lock shows
+#: the other tables, an entry's name, as they were before.
+_LOCK = OnPostgreSQL(select(UploadRow.id).where(_THIS).with_for_update())
+_LOCK_CURRENT = OnPostgreSQL(select(UploadRow.id).where(_SHOWN).with_for_update())
+_STATUS = Prepared(select(JobRow.status).where(JobRow.id == bindparam("job")))

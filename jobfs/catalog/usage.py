@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, func, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
 from jobfs.catalog import feed
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import AccountRow, AccountUsageRow
 from jobfs.catalog.uploads import Upload
 from jobfs.domain.events import EventKind
@@ -12,15 +13,23 @@ from jobfs.domain.quotas import Usage, nearness
 
 _ACCOUNT = bindparam("account", type_=BigInteger)
 _USED = func.coalesce(func.sum(AccountUsageRow.bytes), 0)
-_USAGE = select(
-    AccountRow.quota,
-    select(_USED).where(AccountUsageRow.account_id == _ACCOUNT).scalar_subquery().label("used"),
-).where(AccountRow.id == _ACCOUNT)
+_USAGE = Prepared(
+    select(
+        AccountRow.quota,
+        select(_USED).where(AccountUsageRow.account_id == _ACCOUNT).scalar_subquery().label("used"),
+    ).where(AccountRow.id == _ACCOUNT)
+)
+#: Locks it; rows that refer to the account may still be made.
+_LIMITED = Prepared(
+    select(AccountRow.id, AccountRow.quota, AccountRow.warned)
+    .where(AccountRow.id == _ACCOUNT, AccountRow.quota.is_not(None))
+    .with_for_update(key_share=True)
+)
 
 
 def of_account(connection: Connection, account_id: int) -> Usage:
     """Return what an account uses; one that is not there uses nothing, and has no quota."""
-    row = connection.execute(_USAGE, {"account": account_id}).one_or_none()
+    row = _USAGE.first(connection, account=account_id)
     return Usage(0, None) if row is None else Usage(int(row.used), row.quota)
 
 
@@ -54,13 +63,8 @@ def warn(connection: Connection, upload: Upload) -> None:
         )  # fmt: skip
 
 
-def _limited(connection: Connection, upload: Upload) -> Row[Any] | None:
+def _limited(connection: Connection, upload: Upload) -> Any | None:
     """Lock and return the account that an upload counts for, if it does, and the account has a quota."""
     if upload.account_id is None or upload.removed or not upload.current:
         return None
-    columns: tuple[Any, ...] = AccountRow.id, AccountRow.quota, AccountRow.warned
-    query = select(*columns).where(
-        AccountRow.id == upload.account_id, AccountRow.quota.is_not(None)
-    )
-    # Rows that refer to the account may still be made.
-    return connection.execute(query.with_for_update(key_share=True)).one_or_none()
+    return _LIMITED.first(connection, account=upload.account_id)

@@ -1,6 +1,5 @@
 """`jobfs account`: who can log in, and how."""
 
-import errno
 import grp
 import pwd
 import sys
@@ -13,23 +12,18 @@ import click
 from jobfs.catalog import accounts, feed, grants, usage
 from jobfs.catalog.accounts import Account
 from jobfs.catalog.engine import Connection
+from jobfs.cli.named import ACCOUNT
 from jobfs.cli.output import Facts, json_option, print_facts, print_listing
 from jobfs.cli.quota import as_size, usage_facts
+from jobfs.cli.refusals import SystemNameError
 from jobfs.cli.studio import Studio
 from jobfs.cli.takeover import wait_for_login
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.names import account_name
 from jobfs.domain.quotas import Usage
-from jobfs.errors import JobfsError
 from jobfs.login import keys, passwords
 
 KEY_FILE = click.File(encoding="utf-8", errors="replace")
-
-
-class SystemNameError(JobfsError):
-    """The machine itself has an account or a group of that name; EEXIST, it is taken."""
-
-    errno = errno.EEXIST
 
 
 @click.command()
@@ -104,7 +98,7 @@ def list_accounts(studio: Studio, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ACCOUNT)
 @json_option
 @click.pass_obj
 def show(studio: Studio, name: str, *, as_json: bool) -> None:
@@ -123,7 +117,7 @@ def show(studio: Studio, name: str, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ACCOUNT)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.pass_obj
 def passwd(studio: Studio, name: str, *, password_stdin: bool) -> None:
@@ -143,7 +137,7 @@ def passwd(studio: Studio, name: str, *, password_stdin: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ACCOUNT)
 @click.pass_obj
 def enable(studio: Studio, name: str) -> None:
     """Let an account log in again."""
@@ -156,7 +150,7 @@ def enable(studio: Studio, name: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ACCOUNT)
 @click.pass_obj
 def disable(studio: Studio, name: str) -> None:
     """Keep an account from logging in.
@@ -172,7 +166,7 @@ def disable(studio: Studio, name: str) -> None:
 
 
 @click.command("status-files")
-@click.argument("name")
+@click.argument("name", type=ACCOUNT)
 @click.argument("switch", type=click.Choice(["on", "off"]))
 @click.pass_obj
 def status_files(studio: Studio, name: str, switch: str) -> None:
@@ -190,7 +184,7 @@ def status_files(studio: Studio, name: str, switch: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ACCOUNT)
 @click.pass_obj
 def remove(studio: Studio, name: str) -> None:
     """Remove an account; its photos stay.

@@ -19,9 +19,9 @@ from jobfs.catalog import contents, copying, migrate
 from jobfs.catalog.contents import Original
 from jobfs.catalog.engine import Connection
 from jobfs.cli.progress import progress
+from jobfs.cli.refusals import FaultyStoreError
 from jobfs.cli.studio import Studio
 from jobfs.config import file_in_use
-from jobfs.errors import JobfsError
 from jobfs.login import hostkeys
 from jobfs.settings import redacted
 
@@ -32,10 +32,6 @@ HOST_KEYS, UNFINISHED = "hostkeys", "unfinished"
 _ROUNDS = 3
 #: How many names a message lists.
 _LISTED = 5
-
-
-class FaultyStoreError(JobfsError):
-    """The backup is made, but the store has not what the database says; EIO."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

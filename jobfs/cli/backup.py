@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from jobfs.blobs import archive
-from jobfs.blobs.archive import Archive, ForeignFolderError
+from jobfs.blobs.archive import Archive
+from jobfs.blobs.refusals import ForeignFolderError
 from jobfs.catalog import contents, opening
-from jobfs.catalog.migrate import MissingSchemaError
+from jobfs.catalog.refusals import MissingSchemaError
 from jobfs.cli.archiving import Making
 from jobfs.cli.progress import progress
 from jobfs.cli.studio import Studio

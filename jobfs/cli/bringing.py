@@ -13,12 +13,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobfs.blobs.store import LostBytesError, StoreFailedError, new_key
+from jobfs.blobs.refusals import LostBytesError, StoreFailedError
+from jobfs.blobs.store import new_key
 from jobfs.catalog import problems, uploads
-from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.cli import sources, targets
 from jobfs.cli.output import printable
-from jobfs.domain.names import BadNameError, entry_key
+from jobfs.cli.refusals import NotImportableError
+from jobfs.domain.names import entry_key
+from jobfs.domain.refusals import BadNameError
 from jobfs.domain.uploads import UploadState
 from jobfs.errors import JobfsError
 from jobfs.tree import changes, importing
@@ -40,8 +43,6 @@ _SUSPICIOUS = {
 }  # fmt: skip
 #: What was never sent.
 _OF_AN_EXPORT = {(targets.MARK,), (targets.PART,)}
-#: The name's own refusal gives advice for SFTP clients.
-_NOT_UTF8 = "its name is not UTF-8: give it another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Bringing:
             try:
                 other = taken.setdefault(entry_key(name), name)
                 if other != name:
-                    raise sources.NotImportableError(
+                    raise NotImportableError(
                         f"{other!r} beside it differs only in how its letters are encoded"
                     )
                 self._take(Place(directory_id, os.fsencode(name)), name, source, path)
@@ -108,8 +109,9 @@ class Bringing:
                 self._refuse(path, refusal)
 
     def _refuse(self, path: tuple[str, ...], refusal: JobfsError) -> None:
-        reason = _NOT_UTF8 if isinstance(refusal, BadNameError) else str(refusal)
-        self.refused.append(Refusal(printable("/".join(path)), printable(reason)))
+        if isinstance(refusal, BadNameError):  # it gives advice for SFTP clients
+            refusal = NotImportableError("its name is not UTF-8: give it another one")
+        self.refused.append(Refusal(printable("/".join(path)), printable(str(refusal))))
 
     def _take(self, place: Place, name: str, source: int, path: tuple[str, ...]) -> None:
         with self.studio.reading() as connection:  # it refuses names before anything is opened

@@ -1,6 +1,5 @@
 """`jobfs account card`: what to send to a photographer."""
 
-import errno
 import socket
 from typing import TextIO
 
@@ -9,23 +8,18 @@ import click
 from jobfs import daemon
 from jobfs.catalog import accounts
 from jobfs.catalog.accounts import Account
+from jobfs.cli.named import ACCOUNT
+from jobfs.cli.refusals import NoHostKeysError
 from jobfs.cli.studio import Studio
 from jobfs.config import Config, SshdConfig
-from jobfs.errors import JobfsError
 from jobfs.login import card as cards
 from jobfs.login import hostkeys
 from jobfs.login.card import Card
 from jobfs.login.hostkeys import HostKey
 
 
-class NoHostKeysError(JobfsError):
-    """There are no host keys to tell anybody about; ENOENT."""
-
-    errno = errno.ENOENT
-
-
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ACCOUNT)
 @click.option(
     "--filezilla", "site_file", type=click.File("w", encoding="utf-8", lazy=True), metavar="FILE",
     help="Write a site for FileZilla's File > Import instead.",

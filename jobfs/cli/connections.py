@@ -1,30 +1,18 @@
 """`jobfs connections`: who is logged in over SFTP, and how to end that."""
 
-import errno
 from datetime import UTC, datetime
 
 import click
 
 from jobfs import processes
 from jobfs.catalog import accounts, roles
+from jobfs.cli.named import ACCOUNT
 from jobfs.cli.output import Facts, json_option, print_listing
+from jobfs.cli.refusals import NoSuchConnectionError, StillConnectedError
 from jobfs.cli.studio import Studio
 from jobfs.daemon import login_config
-from jobfs.errors import JobfsError
 from jobfs.login import served
 from jobfs.login.served import Served
-
-
-class NoSuchConnectionError(JobfsError):
-    """No connection has this process id; ESRCH, as for any process that is not there."""
-
-    errno = errno.ESRCH
-
-
-class StillConnectedError(JobfsError):
-    """What was to be ended goes on; EBUSY: it waits for a mount that does not answer."""
-
-    errno = errno.EBUSY
 
 
 @click.command("list")
@@ -45,7 +33,7 @@ def list_connections(studio: Studio, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("which", metavar="ACCOUNT|PID")
+@click.argument("which", type=ACCOUNT, metavar="ACCOUNT|PID")
 @click.pass_obj
 def end(studio: Studio, which: str) -> None:
     """End connections of an account, or a single one.

@@ -10,17 +10,13 @@ import click
 from jobfs.cli.checks import catalog, machine, places
 from jobfs.cli.checks.findings import Finding, Result
 from jobfs.cli.output import json_option, print_facts, printable
+from jobfs.cli.refusals import UnfitError
 from jobfs.cli.studio import Studio
 from jobfs.config import file_in_use
 from jobfs.daemon import login_config
-from jobfs.errors import JobfsError
 
 _COLOURS = {Result.OK: "green", Result.WARNING: "yellow", Result.UNFIT: "red"}
 _LABEL, _CHECK = 9, 13  # characters
-
-
-class UnfitError(JobfsError):
-    """The machine, or what it was given, would not serve photographers; EIO, as they would read."""
 
 
 @click.command()

@@ -2,15 +2,20 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
 
 from jobfs.blobs import ledger
 from jobfs.catalog import erasing, jobs, opening, photo_listing
-from jobfs.catalog.erasing import Extent, InUseError
+from jobfs.catalog.erasing import Extent
+from jobfs.catalog.refusals import InUseError
+from jobfs.cli.named import JOB
 from jobfs.cli.output import printable
 from jobfs.cli.progress import progress
+from jobfs.cli.refusals import BytesLeftError
 from jobfs.cli.studio import Studio
 from jobfs.ingest import erasing as finishing
 
@@ -43,7 +48,7 @@ def erase(studio: Studio, photo_id: int, *, yes: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=JOB)
 @click.option("--erase", is_flag=True, help="With all its files, those in its trash included.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
@@ -92,11 +97,17 @@ def _erase_job(studio: Studio, job_id: int, extent: Extent) -> None:
 
 
 def _finish_bytes(studio: Studio) -> None:
+    with deleting(), opening.answering(studio.catalog.name):
+        finishing.finish_bytes(studio.catalog, studio.store)
+
+
+@contextmanager
+def deleting() -> Iterator[None]:
+    """Say, of bytes that cannot be deleted in the block, what becomes of them. Raises BytesLeftError."""
     try:
-        with opening.answering(studio.catalog.name):
-            finishing.finish_bytes(studio.catalog, studio.store)
+        yield
     except OSError as error:
-        raise click.ClickException(
+        raise BytesLeftError(
             f"the rows are erased, but {error.filename} cannot be deleted: {error.strerror}; a worker"
             f" tries again every hour. Until then {ledger.NAME} does not tell of it"
         ) from error

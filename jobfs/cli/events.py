@@ -10,6 +10,7 @@ import click
 from jobfs.catalog import feed, jobs, roster
 from jobfs.catalog.feed import Event, Position
 from jobfs.catalog.roster import Names
+from jobfs.cli.named import JOB
 from jobfs.cli.output import cell, json_option, printable
 from jobfs.cli.studio import Studio
 
@@ -40,7 +41,7 @@ class Since(click.ParamType[datetime | timedelta]):
 
 @click.command()
 @click.option("--follow", is_flag=True, help="Go on showing what happens, until interrupted.")
-@click.option("--job", metavar="NAME", help="Only what concerns this job.")
+@click.option("--job", metavar="NAME", type=JOB, help="Only what concerns this job.")
 @click.option(
     "--since", type=Since(), metavar="TIME", help="From a time on, or so long ago: 36h, 7d."
 )

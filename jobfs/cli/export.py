@@ -8,6 +8,7 @@ from jobfs.catalog import jobs, photo_listing, sidecars
 from jobfs.catalog.photo_listing import Photo
 from jobfs.cli import targets
 from jobfs.cli.exporting import Exporting
+from jobfs.cli.named import JOB
 from jobfs.cli.progress import progress
 from jobfs.cli.selection import in_album, require_rendition
 from jobfs.cli.studio import Studio
@@ -15,7 +16,7 @@ from jobfs.domain.quotas import size_in_words
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JOB)
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--rendition", metavar="NAME", help="Copy that rendition, e.g. preview, and not the originals."

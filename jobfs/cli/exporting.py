@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -11,10 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from jobfs.blobs.store import LostBytesError
+from jobfs.blobs.refusals import LostBytesError
 from jobfs.cli import targets
 from jobfs.cli.output import printable
-from jobfs.cli.targets import TargetFailedError
+from jobfs.cli.refusals import (
+    DamagedBytesError,
+    NoRenditionError,
+    TargetFailedError,
+    UnsafeNameError,
+)
 from jobfs.errors import JobfsError
 
 if TYPE_CHECKING:
@@ -27,22 +31,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1024 * 1024  # bytes
 _JPEG_ENDINGS = (".jpg", ".jpeg")
-
-
-class DamagedBytesError(JobfsError):
-    """The store's bytes are not those that were received; EIO, as for any disk that fails."""
-
-
-class NoRenditionError(JobfsError):
-    """A photo has no rendition of the name that was asked for; ENOENT."""
-
-    errno = errno.ENOENT
-
-
-class UnsafeNameError(JobfsError):
-    """A photo's path cannot be one in a folder, or is taken there by another photo's; EINVAL."""
-
-    errno = errno.EINVAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,17 @@ import click
 
 from jobfs import supervisor
 from jobfs.catalog import accounts, feed, tasks
-from jobfs.catalog.accounts import NoSuchAccountError, PublicKey
+from jobfs.catalog.accounts import PublicKey
 from jobfs.catalog.engine import Connection
+from jobfs.catalog.refusals import NoSuchAccountError
 from jobfs.catalog.roles import SILENCE, Role
 from jobfs.cli.output import json_option
 from jobfs.cli.queue import PAUSED
+from jobfs.cli.refusals import UnhealthyError
 from jobfs.cli.studio import Studio
 from jobfs.cli.takeover import wait_for_login
 from jobfs.daemon import KINDS, login_config
 from jobfs.domain.accounts import HEALTH_ACCOUNT
-from jobfs.errors import JobfsError
 from jobfs.ingest.confinement import Layer
 from jobfs.login import hostkeys, keys
 
@@ -29,10 +30,6 @@ from jobfs.login import hostkeys, keys
 _SERVER = "jobfs"
 #: Where a server that listens on every address is reached from its own machine.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not bound)
-
-
-class UnhealthyError(JobfsError):
-    """Something that photographers need is not at work; EIO, as their own requests would fail."""
 
 
 @click.command()

@@ -8,6 +8,7 @@ import click
 from jobfs.catalog import accounts, jobs
 from jobfs.cli import sources
 from jobfs.cli.bringing import Bringing
+from jobfs.cli.named import ACCOUNT, JOB
 from jobfs.cli.output import printable
 from jobfs.cli.progress import progress
 from jobfs.cli.studio import Studio
@@ -15,12 +16,12 @@ from jobfs.domain.quotas import size_in_words
 
 
 @click.command("import")
-@click.argument("name")
+@click.argument("name", type=JOB)
 @click.argument(
     "source", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option(
-    "--account", "account", metavar="NAME",
+    "--account", "account", metavar="NAME", type=ACCOUNT,
     help="Whose files they will be, and whose quota counts; else an administrator's.",
 )  # fmt: skip
 @click.pass_obj

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import click
 
 from jobfs.catalog import grants, jobs
-from jobfs.catalog.jobs import Job, JobSummary
-from jobfs.cli.output import Facts, json_option, print_facts, print_listing
+from jobfs.cli.named import JOB
+from jobfs.cli.output import json_option, print_facts, print_listing
 from jobfs.cli.studio import Studio
 from jobfs.domain.jobs import JobStatus
+from jobfs.tree import tellings
 
 STATUSES = click.Choice([status.value for status in JobStatus], case_sensitive=False)
 
@@ -37,28 +38,28 @@ def list_jobs(studio: Studio, *, as_json: bool) -> None:
     With its status, and how many files, photos and problems it has.
     """
     with studio.reading() as connection:
-        listing = [_facts(summary) for summary in jobs.listing(connection)]
+        listing = tellings.job_list(connection)
     columns = ("name", "status", "files", "photos", "problems", "created_at", "title")
     print_listing(listing, columns, as_json=as_json, timezone=studio.timezone)
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=JOB)
 @json_option
 @click.pass_obj
 def show(studio: Studio, name: str, *, as_json: bool) -> None:
     """Show one job and who may do what in it."""
     with studio.reading() as connection:
         job = jobs.by_name(connection, name)
-        (summary,) = jobs.listing(connection, job.id)
+        (summary,) = tellings.job_list(connection, job.id)
         granted = grants.of_job(connection, job.id)
     accounts = [{"account": grant.account, "right": grant.right} for grant in granted]
-    facts = {**_facts(summary), "accounts": accounts}
+    facts = {**summary, "accounts": accounts}
     print_facts(facts, as_json=as_json, timezone=studio.timezone)
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=JOB)
 @click.argument("status", type=STATUSES)
 @click.pass_obj
 def status(studio: Studio, name: str, status: str) -> None:
@@ -69,13 +70,13 @@ def status(studio: Studio, name: str, status: str) -> None:
     """
     wanted = JobStatus(status)
     with studio.writing() as connection:
-        job: Job = jobs.by_name(connection, name)
+        job = jobs.by_name(connection, name)
         jobs.set_status(connection, job.id, wanted)
     click.echo(f"job {job.name} is {wanted.label}")
 
 
 @click.command()
-@click.argument("old")
+@click.argument("old", type=JOB)
 @click.argument("new")
 @click.pass_obj
 def rename(studio: Studio, old: str, new: str) -> None:
@@ -86,12 +87,3 @@ def rename(studio: Studio, old: str, new: str) -> None:
     with studio.writing() as connection:
         jobs.rename(connection, jobs.by_name(connection, old).id, new)
     click.echo(f"renamed job {old} to {new}")
-
-
-def _facts(summary: JobSummary) -> Facts:
-    job = summary.job
-    return {
-        "id": job.id, "name": job.name, "title": job.title, "status": job.status,
-        "files": summary.files, "photos": summary.photos, "problems": summary.problems,
-        "created_at": job.created_at,
-    }  # fmt: skip

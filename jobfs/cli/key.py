@@ -7,13 +7,14 @@ import click
 
 from jobfs.catalog import accounts, feed
 from jobfs.cli.account import KEY_FILE
+from jobfs.cli.named import ACCOUNT
 from jobfs.cli.studio import Studio
 from jobfs.cli.takeover import wait_for_login
 from jobfs.login import keys
 
 
 @click.command()
-@click.argument("account")
+@click.argument("account", type=ACCOUNT)
 @click.argument("file", type=KEY_FILE)
 @click.pass_obj
 def add(studio: Studio, account: str, file: TextIO) -> None:
@@ -31,7 +32,7 @@ def add(studio: Studio, account: str, file: TextIO) -> None:
 
 
 @click.command()
-@click.argument("account")
+@click.argument("account", type=ACCOUNT)
 @click.argument("fingerprint")
 @click.pass_obj
 def remove(studio: Studio, account: str, fingerprint: str) -> None:

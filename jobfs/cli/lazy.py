@@ -11,14 +11,9 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
+from jobfs.cli.refusals import WrongSettingsError
 from jobfs.errors import JobfsError
 from jobfs.settings import ConfigError
-
-
-class _WrongSettingsError(click.ClickException):
-    """Settings are as wrong as usage: a service manager must not try again what nobody has changed."""
-
-    exit_code = 2
 
 
 class Lazy(NamedTuple):
@@ -65,7 +60,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigError as refusal:
-            raise _WrongSettingsError(str(refusal)) from refusal
+            raise WrongSettingsError(str(refusal)) from refusal
         except JobfsError as refusal:
             raise click.ClickException(str(refusal)) from refusal
         except ExceptionGroup as group:  # trio wraps what ends a role

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from operator import attrgetter
+from operator import itemgetter
 
 import jobfs
 from jobfs import supervisor
-from jobfs.catalog import problems, roles, tasks, underway
+from jobfs.catalog import roles, tasks, underway
 from jobfs.catalog.engine import Connection
-from jobfs.catalog.problems import Problem
 from jobfs.catalog.roles import SILENCE, Role
 from jobfs.catalog.underway import Stuck
 from jobfs.cli import connections
@@ -18,6 +17,7 @@ from jobfs.cli.studio import Studio
 from jobfs.daemon import login_config
 from jobfs.login import served
 from jobfs.mount import mountpoint
+from jobfs.tree import tellings
 
 #: Problems that fit on a screen.
 _PROBLEMS = 5
@@ -45,14 +45,14 @@ def overview(studio: Studio, *, now: datetime) -> Facts:
 
 
 def _in_catalog(connection: Connection, *, now: datetime) -> dict[str, object]:
-    listed = sorted(problems.listing(connection), key=attrgetter("at"), reverse=True)
+    listed = sorted(tellings.problem_list(connection), key=itemgetter("at"), reverse=True)
     queue = {one.priority.word: counts(one) for one in tasks.backlogs(connection, now=now)}
     return {
         "arriving": underway.arriving(connection),
         "paused": tasks.is_paused(connection),
         "queue": queue,
         "problems": len(listed),
-        "last_problems": [_problem(one) for one in listed[:_PROBLEMS]],
+        "last_problems": listed[:_PROBLEMS],
         "stuck": [_stuck(one, now) for one in underway.stuck(connection, now=now)],
     }
 
@@ -77,13 +77,6 @@ def _space(studio: Studio) -> Facts | None:
     room = studio.store.space()
     return {
         "total": room.total, "free": room.free, "files": room.files, "free_files": room.free_files
-    }  # fmt: skip
-
-
-def _problem(problem: Problem) -> Facts:
-    return {
-        "job": problem.job, "path": problem.path, "kind": problem.kind, "text": problem.text,
-        "advice": problem.advice, "size": problem.size, "at": problem.at,
     }  # fmt: skip
 
 

@@ -8,13 +8,14 @@ from jobfs.blobs.store import BlobStore
 from jobfs.catalog import descriptions, jobs, photo_listing
 from jobfs.catalog.descriptions import Description, Place
 from jobfs.catalog.photo_listing import Original, Photo
+from jobfs.cli.named import JOB
 from jobfs.cli.output import Facts, json_option, print_facts, print_listing
 from jobfs.cli.studio import Studio
 from jobfs.domain.names import folded
 
 
 @click.command("list")
-@click.argument("job")
+@click.argument("job", type=JOB)
 @click.option(
     "--all", "everything", is_flag=True,
     help="Also photos that are no longer current: their name was taken by another, or removed.",
@@ -56,6 +57,7 @@ def show(studio: Studio, photo_id: int, *, private: bool, as_json: bool) -> None
         whole = descriptions.whole(connection, photo.row_id)
         place = descriptions.place(connection, photo.row_id) if private else None
     facts = {"job": photo.job, **_facts(photo, studio.store)}
+    facts["uploader"] = photo.originals[0].uploader
     if private:
         facts["place"] = None if place is None else _place(place)
     facts["metadata"] = whole

@@ -3,14 +3,14 @@
 import click
 
 from jobfs.catalog import jobs
-from jobfs.catalog import problems as catalog
-from jobfs.catalog.problems import Problem
-from jobfs.cli.output import Facts, json_option, print_listing
+from jobfs.cli.named import JOB
+from jobfs.cli.output import json_option, print_listing
 from jobfs.cli.studio import Studio
+from jobfs.tree import tellings
 
 
 @click.command()
-@click.argument("job", required=False)
+@click.argument("job", type=JOB, required=False)
 @json_option
 @click.pass_obj
 def problems(studio: Studio, job: str | None, *, as_json: bool) -> None:
@@ -20,15 +20,8 @@ def problems(studio: Studio, job: str | None, *, as_json: bool) -> None:
     """
     with studio.reading() as connection:
         job_id = None if job is None else jobs.by_name(connection, job).id
-        listing = [_facts(problem) for problem in catalog.listing(connection, job_id)]
+        listing = tellings.problem_list(connection, job_id)
     columns = (
         ["path", "kind", "text", "advice"] if job else ["job", "path", "kind", "text", "advice"]
     )
     print_listing(listing, columns, as_json=as_json, timezone=studio.timezone)
-
-
-def _facts(problem: Problem) -> Facts:
-    return {
-        "job": problem.job, "path": problem.path, "kind": problem.kind, "text": problem.text,
-        "advice": problem.advice, "size": problem.size, "at": problem.at,
-    }  # fmt: skip

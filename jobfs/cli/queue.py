@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import click
 
 from jobfs.catalog import tasks
-from jobfs.catalog.tasks import Backlog, QueuedTask
+from jobfs.catalog.tasks import Backlog
 from jobfs.cli.output import Facts, json_option, print_facts, print_listing
 from jobfs.cli.studio import Studio
+from jobfs.tree import tellings
 
 #: What is said wherever somebody may wonder why nothing begins.
 PAUSED = "The queue is paused: `jobfs queue resume` lets workers begin again."
@@ -23,7 +24,7 @@ def list_tasks(studio: Studio, *, as_json: bool) -> None:
     imports, and imports before photos to be rendered again; among equals the oldest comes first.
     """
     with studio.reading() as connection:
-        listing = [_facts(task) for task in tasks.listing(connection)]
+        listing = tellings.queue(connection)
         is_paused = tasks.is_paused(connection)
     columns = ("id", "priority", "state", "path", "attempts", "not_before", "claimed_by", "error")
     print_listing(listing, columns, as_json=as_json, timezone=studio.timezone)
@@ -101,12 +102,4 @@ def counts(backlog: Backlog) -> Facts:
     age = None if backlog.age is None else int(backlog.age.total_seconds())
     return {
         "waiting": backlog.waiting, "working": backlog.working, "failed": backlog.failed, "age": age
-    }  # fmt: skip
-
-
-def _facts(task: QueuedTask) -> Facts:
-    return {
-        "id": task.id, "priority": task.priority.word, "state": task.state, "path": task.path,
-        "attempts": task.attempts, "not_before": task.not_before, "claimed_by": task.claimed_by,
-        "claimed_until": task.claimed_until, "failed_at": task.failed_at, "error": task.error,
     }  # fmt: skip

@@ -3,10 +3,12 @@
 import click
 
 from jobfs.catalog import accounts, feed, usage
+from jobfs.cli.named import ACCOUNT
 from jobfs.cli.output import Facts, json_option, print_facts
 from jobfs.cli.studio import Studio
 from jobfs.cli.takeover import wait_for_login, wait_for_mounts
-from jobfs.domain.quotas import BadSizeError, Usage, parse_size, size_in_words
+from jobfs.domain.quotas import Usage, parse_size, size_in_words
+from jobfs.domain.refusals import BadSizeError
 
 #: What is said instead of a size to lift a limit, and shown where there is none.
 NONE = "none"
@@ -30,7 +32,7 @@ def _as_size_or_none(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ACCOUNT)
 @click.argument("size", callback=_as_size_or_none, required=False, metavar="[SIZE|none]")
 @json_option
 @click.pass_obj

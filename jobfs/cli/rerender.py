@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from jobfs.catalog import jobs, photo_listing, sidecars, tasks
+from jobfs.cli.named import JOB
 from jobfs.cli.selection import in_album
 from jobfs.cli.studio import Studio
 from jobfs.domain.tasks import Priority
@@ -14,7 +15,7 @@ _AT_ONCE = 100
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JOB)
 @click.option("--album", metavar="NAME", help="Only the photos in that album.")
 @click.pass_obj
 def rerender(studio: Studio, job: str, album: str | None) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from jobfs import daemon
 from jobfs.blobs import archive, ledger
-from jobfs.blobs.archive import Archive, NotABackupError
-from jobfs.blobs.ledger import BadLedgerError
+from jobfs.blobs.archive import Archive
+from jobfs.blobs.refusals import BadLedgerError, NotABackupError
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import contents, copying, erasing, erasures, migrate, roles, tasks, uploads
 from jobfs.catalog.engine import Catalog, Connection

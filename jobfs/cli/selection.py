@@ -1,18 +1,11 @@
 """Which of a job's photos a command is for."""
 
-import errno
 from collections.abc import Sequence
 
 from jobfs.catalog.photo_listing import Photo
 from jobfs.cli.output import printable
+from jobfs.cli.refusals import NothingOfTheKindError
 from jobfs.domain.names import entry_key
-from jobfs.errors import JobfsError
-
-
-class NothingOfTheKindError(JobfsError):
-    """No photo of the job is in that album, or has that rendition; ENOENT."""
-
-    errno = errno.ENOENT
 
 
 def in_album(listing: Sequence[Photo], album: str | None) -> Sequence[Photo]:

@@ -1,6 +1,5 @@
 """`jobfs job sheet`: a folder with a page of a job's photos, to look at in any browser."""
 
-import errno
 import shutil
 import sys
 from collections.abc import Sequence
@@ -13,25 +12,20 @@ from jobfs.blobs.store import BlobStore
 from jobfs.catalog import jobs, photo_listing, problems
 from jobfs.catalog.jobs import Job
 from jobfs.catalog.photo_listing import Photo
+from jobfs.cli.named import JOB
 from jobfs.cli.output import cell
 from jobfs.cli.page import Heading, Picture, page
+from jobfs.cli.refusals import NotASheetError
 from jobfs.cli.studio import Studio
 from jobfs.domain.placement import Section
-from jobfs.errors import JobfsError
 
 _PAGE, _THUMBNAILS = "index.html", "thumbnails"
 #: What every page of ours has near its beginning, so that nobody else's is overwritten.
 _SIGNATURE = '<meta name="generator" content="jobfs">'
 
 
-class NotASheetError(JobfsError):
-    """The folder holds something else than an earlier sheet; EEXIST, as it is in the way."""
-
-    errno = errno.EEXIST
-
-
 @click.command()
-@click.argument("name")
+@click.argument("name", type=JOB)
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.pass_obj
 def sheet(studio: Studio, name: str, folder: Path) -> None:

@@ -4,7 +4,6 @@ Files and folders are opened by a name within an open folder. So somebody who ex
 link, while root reads the tree, leads it nowhere else.
 """
 
-import errno
 import hashlib
 import os
 import stat
@@ -13,28 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobfs.cli.refusals import ChangingError, NotImportableError, UnreadableError
 from jobfs.errors import JobfsError
 
 _CHUNK = 1024 * 1024  # bytes
 #: How deep folders may stand in each other; each costs a file descriptor while it is read.
 _DEEPEST = 200
 _NOT_FOLLOWED = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-class NotImportableError(JobfsError):
-    """Neither a file nor a folder, or a folder too deep; EINVAL, as nothing of the kind can be sent."""
-
-    errno = errno.EINVAL
-
-
-class UnreadableError(JobfsError):
-    """A file or folder cannot be read: no permission, or the card is broken; EIO."""
-
-
-class ChangingError(JobfsError):
-    """Somebody changed a file while it was read; EBUSY, since trying again later helps."""
-
-    errno = errno.EBUSY
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,16 @@ from datetime import UTC, datetime
 
 import click
 
-from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.cli.output import Facts, json_line, json_option, print_facts, printable
 from jobfs.cli.overview import overview
+from jobfs.cli.refusals import StuckUploadsError
 from jobfs.cli.screen import Line, plain, screen, table
 from jobfs.cli.studio import Studio
-from jobfs.errors import JobfsError
 
 _INTERVAL = 2.0  # seconds between two looks
 
 Show = Callable[[Facts], None]
-
-
-class StuckUploadsError(JobfsError):
-    """What was received is no photo after a quarter of an hour; EIO, since somebody must look."""
 
 
 @click.command()
@@ -33,8 +29,8 @@ def status(studio: Studio, *, watch: bool, as_json: bool) -> None:
 
     What is at work, who is connected, what arrives and waits, how much room there is, and the last
     problems. Exit status 1 and a sentence when an upload that was received 15 minutes ago is neither a
-    photo nor listed as a problem. An import may wait for longer, and does not count. With --watch and
-    --json, each look is one line.
+    photo nor listed as a problem; imported files count, too, though they wait behind uploads. With --watch
+    and --json, each look is one line.
     """
     with _shown(studio, watch=watch, as_json=as_json) as show:
         last = _watch(studio, show) if watch else _look(studio, show)

@@ -15,7 +15,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobfs.errors import JobfsError
+from jobfs.cli.refusals import (
+    ExportRunsError,
+    NotAnExportError,
+    NotWritableError,
+    TargetFailedError,
+)
 
 #: Files of ours in the folder: what it is an export of, and what is being copied.
 MARK, PART = ".jobfs-export", ".jobfs-export.part"
@@ -24,28 +29,6 @@ _FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
 #: A path below the folder.
 Names = tuple[str, ...]
-
-
-class NotAnExportError(JobfsError):
-    """The folder holds something else than an earlier export of the same; EEXIST: it is in the way."""
-
-    errno = errno.EEXIST
-
-
-class ExportRunsError(JobfsError):
-    """Another export fills the folder at this moment; EBUSY."""
-
-    errno = errno.EBUSY
-
-
-class TargetFailedError(JobfsError):
-    """The disk of the folder is full or broken, so that no file can be written; EIO."""
-
-
-class NotWritableError(JobfsError):
-    """One file cannot be written: its name does not suit the disk, or something is in its way; EINVAL."""
-
-    errno = errno.EINVAL
 
 
 @dataclass(frozen=True, slots=True)

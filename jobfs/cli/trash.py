@@ -5,15 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from jobfs.catalog import jobs, purging
+from jobfs.catalog import jobs, opening, purging
 from jobfs.catalog import trash as catalog
 from jobfs.catalog.trash import Item
+from jobfs.cli.erasing import deleting
+from jobfs.cli.named import JOB
 from jobfs.cli.output import Facts, json_option, print_listing, printable
 from jobfs.cli.studio import Studio
 
 
 @click.command("list")
-@click.argument("job")
+@click.argument("job", type=JOB)
 @json_option
 @click.pass_obj
 def list_trash(studio: Studio, job: str, *, as_json: bool) -> None:
@@ -50,7 +52,7 @@ def restore(studio: Studio, item_ids: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("job", required=False)
+@click.argument("job", type=JOB, required=False)
 @click.option(
     "--older-than", "days", type=click.IntRange(min=0), default=0, metavar="DAYS",
     help="Only what has been in the trash for more than so many days.",
@@ -61,7 +63,8 @@ def purge(studio: Studio, job: str | None, *, days: int, yes: bool) -> None:
     """Delete what is in the trash for good.
 
     In every job, or in JOB only. Versions that a photo still shows are kept; so are photos whose name
-    another photo has taken, since both were wanted.
+    another photo has taken, since both were wanted. If the command is interrupted, the same command, or a
+    worker within the hour, deletes what is left.
     """
     limit = datetime.now(UTC) - timedelta(days=days)
     with studio.reading() as connection:
@@ -69,21 +72,27 @@ def purge(studio: Studio, job: str | None, *, days: int, yes: bool) -> None:
         number, size = purging.expired(connection, removed_before=limit, job_id=job_id)
     if not yes:
         click.confirm(f"Delete {number} files and versions, {size:,} bytes, for good?", abort=True)
-    deleted = _purge(studio, number, limit, job_id)
+    with deleting():
+        deleted = _purge(studio, number, limit, job_id)
     click.echo(f"files and versions deleted for good: {deleted}")
 
 
 def _purge(studio: Studio, number: int, limit: datetime, job_id: int | None) -> int:
-    """Purge a batch after the other; returns how many uploads that were."""
-    from jobfs.ingest import expiry  # noqa: PLC0415 - the other commands need no event loop
+    """Purge a batch after the other, and what was left of an earlier time; returns how many uploads."""
+    from jobfs.ingest import erasing, expiry  # noqa: PLC0415 - the other commands need no event loop
 
     deleted = 0
+    with opening.answering(studio.catalog.name):
+        erasing.finish_bytes(studio.catalog, studio.store)
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=number, file=sys.stderr, hidden=hidden) as bar:
         while True:
             with studio.writing() as connection:
-                purged = purging.purge(connection, removed_before=limit, job_id=job_id)
+                now = datetime.now(UTC)
+                purged = purging.purge(connection, removed_before=limit, job_id=job_id, now=now)
             expiry.drop(studio.store, purged)
+            with studio.writing() as connection:
+                purging.dropped(connection, purged)
             bar.update(purged.uploads)
             deleted += purged.uploads
             if not purged.uploads:

@@ -7,7 +7,7 @@ import click
 
 from jobfs import daemon, logs, supervisor
 from jobfs.catalog import opening
-from jobfs.catalog.migrate import OlderSchemaError
+from jobfs.catalog.refusals import OlderSchemaError
 from jobfs.cli.studio import Studio
 
 _LOOK = 0.2  # seconds between two looks at the schema

@@ -21,10 +21,10 @@ FUSE wants it, which is kind ROOT, account 0, row 1.
 """
 
 import enum
-import errno
+from functools import lru_cache
 from typing import NamedTuple
 
-from jobfs.errors import JobfsError
+from jobfs.domain.refusals import AddressRangeError, StaleInodeError
 
 _ROW_BITS = 40
 _ACCOUNT_BITS = 20
@@ -57,32 +57,6 @@ class Inode(NamedTuple):
     row: int
 
 
-class StaleInodeError(JobfsError):
-    """A number that is no address of ours.
-
-    ESTALE, which NFS answers for the same: whoever holds the number has to look the path up.
-    """
-
-    errno = errno.ESTALE
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"the inode number {number} names nothing")
-
-
-class AddressRangeError(JobfsError):
-    """An id that does not fit into an inode number; the schema's constraints forbid such ids.
-
-    EOVERFLOW, which stat answers for values that do not fit.
-    """
-
-    errno = errno.EOVERFLOW
-
-    def __init__(self, kind: Kind, account: int, row: int) -> None:
-        super().__init__(
-            f"no inode number for {kind.name.lower()} {row} as seen by account {account}"
-        )
-
-
 def pack(kind: Kind, account: int, row: int) -> int:
     """Return the inode number of *row*, seen by *account*.
 
@@ -91,10 +65,11 @@ def pack(kind: Kind, account: int, row: int) -> int:
     number = (kind << _KIND_SHIFT) | (account << _ROW_BITS) | row
     fits = 0 <= account <= MAX_ACCOUNT and 0 <= row <= MAX_ROW
     if not fits or (kind is Kind.ROOT and number != ROOT_INODE):
-        raise AddressRangeError(kind, account, row)
+        raise AddressRangeError(kind.name.lower(), account, row)
     return number
 
 
+@lru_cache(maxsize=4096)
 def unpack(number: int) -> Inode:
     """Take an inode number apart. Raises StaleInodeError for a number that is no address."""
     kind = number >> _KIND_SHIFT

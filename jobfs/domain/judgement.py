@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from jobfs.domain import names
+from jobfs.domain import names, problems
 from jobfs.domain.completeness import Finding, Structure
 from jobfs.domain.metadata import sidecars
-from jobfs.domain.quotas import size_in_words
+from jobfs.domain.problems import Problem
 from jobfs.domain.uploads import Change
 
 
@@ -59,12 +59,6 @@ class Verdict:
 #: How long nothing may come to an image whose end cannot be told, until it counts as whole.
 QUIET = timedelta(seconds=60)
 
-#: What to do about an incomplete file that was sent twice with the very same bytes.
-LOOK_AT_THE_CARD = (
-    "It was sent twice with the same end: look whether the file on the card or computer is whole."
-)
-_SEND_AGAIN = "Send the file again; most programs can resume it."
-
 
 def judge(name: str, evidence: Evidence) -> Verdict:
     """Judge the upload behind *name*. The order of the rules is product.md's, section 4.
@@ -73,30 +67,27 @@ def judge(name: str, evidence: Evidence) -> Verdict:
     client gives up and will not rename it.
     """
     if evidence.over_quota is not None and not names.is_junk(name):
-        return _over_quota(evidence, evidence.over_quota)
+        change = Change.FOUND_SHORT if evidence.closed else Change.CUT_OFF
+        return _verdict(change, problems.over_quota(evidence.over_quota, evidence.size))
     if names.is_temporary(name) or names.is_junk(name) or names.is_original_backup(name):
         return Verdict(change=Change.POSTPONED)
-    if evidence.size == 0 and evidence.closed:
+    if evidence.size == 0 and evidence.closed and not evidence.failed:
         return Verdict(change=Change.POSTPONED)
     if not evidence.closed:
-        return Verdict(
-            change=Change.CUT_OFF,
-            reason=f"the connection ended during the upload; {evidence.size:,} bytes arrived",
-            advice=_SEND_AGAIN,
-        )
+        return _verdict(Change.CUT_OFF, problems.cut_off(evidence.size))
     return _judge_bytes(name, evidence)
 
 
 def _judge_bytes(name: str, evidence: Evidence) -> Verdict:
     if evidence.failed:
-        return _short("a part of the file could not be stored while it was sent")
+        return _verdict(Change.FOUND_SHORT, problems.not_stored())
     finding = evidence.finding
     # Other files may well have holes, as on any disk; a picture has none, nor what is to be one.
     is_foreign = finding.structure is Structure.NOT_AN_IMAGE and not names.is_sent_for_ingest(name)
     if evidence.gap is not None and not is_foreign:
-        return _short(f"the part from byte {evidence.gap:,} on was never sent")
+        return _verdict(Change.FOUND_SHORT, problems.never_sent(evidence.gap))
     if finding.structure is Structure.TRUNCATED:
-        return _short(finding.reason, finding.format)
+        return _verdict(Change.FOUND_SHORT, problems.truncated(finding.reason), finding.format)
     if finding.structure is Structure.NOT_AN_IMAGE:
         return _no_image(name)
     if finding.structure is Structure.UNKNOWN_END and not evidence.finished:
@@ -104,17 +95,8 @@ def _judge_bytes(name: str, evidence: Evidence) -> Verdict:
     return Verdict(change=Change.FOUND_WHOLE, format=finding.format)
 
 
-def _short(reason: str, format_name: str | None = None) -> Verdict:
-    return Verdict(change=Change.FOUND_SHORT, format=format_name, reason=reason, advice=_SEND_AGAIN)
-
-
-def _over_quota(evidence: Evidence, quota: int) -> Verdict:
-    return Verdict(
-        change=Change.FOUND_SHORT if evidence.closed else Change.CUT_OFF,
-        reason=f"the account is full: its quota of {size_in_words(quota)} is used up;"
-        f" {evidence.size:,} bytes of the file arrived",
-        advice="Delete what is not needed, or ask the studio for more room. Then send the file again.",
-    )
+def _verdict(change: Change, problem: Problem, format_name: str | None = None) -> Verdict:
+    return Verdict(change=change, format=format_name, reason=problem.reason, advice=problem.advice)
 
 
 def _no_image(name: str) -> Verdict:
@@ -122,8 +104,4 @@ def _no_image(name: str) -> Verdict:
         return Verdict(change=Change.FOUND_WHOLE, format=sidecars.FORMAT)
     if names.is_sidecar(name):
         return Verdict(change=Change.FOUND_FOREIGN)
-    return Verdict(
-        change=Change.FOUND_FOREIGN,
-        reason="the file is no image that jobfs knows; it is kept as it is",
-        advice="If it is a photo, open it on your computer and send it as a JPEG.",
-    )
+    return _verdict(Change.FOUND_FOREIGN, problems.no_image())

@@ -5,13 +5,17 @@ matches whole names. A pattern ignores case where the name passes through system
 macOS); names made by a Unix program are exact.
 """
 
-import errno
 import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from jobfs.errors import JobfsError
+from jobfs.domain.refusals import (
+    BadAccountNameError,
+    BadJobNameError,
+    BadNameError,
+    NameTooLongError,
+)
 
 LONGEST_ENTRY_NAME = 255  # bytes of UTF-8; what every Linux file system and statfs promise
 LONGEST_JOB_NAME = 120  # NFC characters
@@ -21,6 +25,7 @@ _ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9._-]{0,31}")
 #: Controls, surrogates (no UTF-8), line and paragraph separators: nobody can type or see them.
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _RESERVED_BEGINNINGS = ("_STATUS.", "_PROBLEMS.", "_RECEIPT.")
+_RESERVED_BESIDE_JOBS = ("_NO_JOBS.", "_CLOSED_JOBS.")
 _SIDECAR_ENDINGS = (".xmp", ".csv", ".xml")
 #: Extensions of what a photographer sends, for patterns that need to see "a photo's name".
 _SENT = r"(?:jpe?g|png|tiff?|webp|hei[cf]|hif|avif|cr[23]|nef|arw|dng|raf|orf|rw2|xmp|csv|xml)"
@@ -103,63 +108,21 @@ _JUNK = _whole_name(
 )
 
 
-class BadNameError(JobfsError):
-    """A name that no entry can have: not UTF-8, empty, or with a slash or NUL in it.
-
-    EINVAL, which OpenSSH shows as "Bad message"; it is what Linux file systems that insist on
-    an encoding answer.
-    """
-
-    errno = errno.EINVAL
-
-
-class NameTooLongError(JobfsError):
-    """A name of more bytes than a directory can hold.
-
-    ENAMETOOLONG, as POSIX asks of open, mkdir and rename; OpenSSH shows "Bad message".
-    """
-
-    errno = errno.ENAMETOOLONG
-
-    def __init__(self, length: int) -> None:
-        super().__init__(
-            f"the name is {length} bytes long, and a name has at most {LONGEST_ENTRY_NAME}"
-        )
-
-
-class BadJobNameError(JobfsError):
-    """A job name that breaks a rule; the message says every rule it breaks.
-
-    EINVAL: only the command line and the console name jobs, so no client sees the number.
-    """
-
-    errno = errno.EINVAL
-
-
-class BadAccountNameError(JobfsError):
-    """An account name that would not do as a login name.
-
-    EINVAL: only the command line and the console name accounts, so no client sees the number.
-    """
-
-    errno = errno.EINVAL
-
-
 def entry_name(raw: bytes) -> str:
     """Return the name the kernel gave as text, in exactly the spelling that was sent.
 
     Raises NameTooLongError above 255 bytes and BadNameError for what is not UTF-8.
     """
     if len(raw) > LONGEST_ENTRY_NAME:
-        raise NameTooLongError(len(raw))
+        raise NameTooLongError(len(raw), LONGEST_ENTRY_NAME)
+    shown = raw.decode("utf-8", errors="replace")
     if not raw or b"/" in raw or b"\0" in raw:
-        raise BadNameError(f"a name is not empty and has no slash or NUL: {raw!r}")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as refusal:
+        raise BadNameError(f"a name is not empty and has no slash or NUL: {shown!r}")
+    if shown.encode("utf-8") != raw:
         raise BadNameError(
-            f"the name {raw!r} is not UTF-8: set the client's character set to UTF-8"
-        ) from refusal
+            f"the name {shown!r} is not UTF-8: set the client's character set to UTF-8"
+        )
+    return shown
 
 
 def entry_key(name: str) -> str:
@@ -236,15 +199,16 @@ def is_sent_for_ingest(name: str) -> bool:
     return _SENT_NAME.fullmatch(name) is not None
 
 
-def is_reserved(name: str) -> bool:
-    """Tell whether, in a job's own directory, this name belongs to jobfs's status files.
+def is_reserved(name: str, *, at_root: bool = False) -> bool:
+    """Tell whether, in a job's own directory or *at_root*, this name belongs to jobfs's status files.
 
     So does the temporary name by which a client sends a file of such a name.
     """
-    if not any(beginning in name for beginning in _RESERVED_BEGINNINGS):
+    beginnings = _RESERVED_BESIDE_JOBS if at_root else _RESERVED_BEGINNINGS
+    if not any(beginning in name for beginning in beginnings):
         return False  # nearly every name, and there are many
     meant = final_name(name) or name
-    return name.startswith(_RESERVED_BEGINNINGS) or meant.startswith(_RESERVED_BEGINNINGS)
+    return name.startswith(beginnings) or meant.startswith(beginnings)
 
 
 def job_name(text: str) -> str:

@@ -1,13 +1,12 @@
 """How many bytes an account may have in its jobs: sizes as people write them, and when to warn."""
 
-import errno
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from jobfs.errors import JobfsError
+from jobfs.domain.refusals import BadSizeError
 
 #: Percent of a quota at which its account's use is announced.
 WARNINGS = (80, 95)
@@ -19,12 +18,6 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _DECIMAL, _BINARY = 1000, 1024
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)(b|bytes)?", re.IGNORECASE | re.ASCII)
 _LARGEST = 2**63 - 1  # what a column holds
-
-
-class BadSizeError(JobfsError):
-    """A text that is no size; EINVAL, as for any argument that makes no sense."""
-
-    errno = errno.EINVAL
 
 
 @dataclass(frozen=True, slots=True)

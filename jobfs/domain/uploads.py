@@ -4,7 +4,7 @@ import enum
 from collections.abc import Mapping
 from enum import StrEnum
 
-from jobfs.errors import JobfsError
+from jobfs.domain.refusals import IllegalChangeError
 
 
 class UploadState(StrEnum):
@@ -79,16 +79,9 @@ TRANSITIONS: Mapping[UploadState, Mapping[Change, UploadState]] = {
 }
 
 
-class IllegalChangeError(JobfsError):
-    """An upload cannot go that way from its state; EIO, since only a bug of jobfs asks for it."""
-
-    def __init__(self, state: UploadState, change: Change) -> None:
-        super().__init__(f"an upload that is {state} cannot be changed by {change.name}")
-
-
 def after(state: UploadState, change: Change) -> UploadState:
     """Return the state that follows; raises IllegalChangeError if none does."""
     try:
         return TRANSITIONS[state][change]
     except KeyError:
-        raise IllegalChangeError(state, change) from None
+        raise IllegalChangeError(state, change.name) from None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import trio
 
 from jobfs.catalog import tasks
-from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.tasks import Task
 from jobfs.database import Bell, Database
 

@@ -17,12 +17,13 @@ from logging import getLogger
 
 import trio
 
+from jobfs import metrics
 from jobfs.config import IngestConfig, Rendition
-from jobfs.errors import JobfsError
 from jobfs.ingest import failing, handover, messages
 from jobfs.ingest.confinement import Layer
 from jobfs.ingest.messages import DecodeRequest, DescribeRequest, MalformedError, Request
 from jobfs.ingest.outcomes import Outcome, Wanted
+from jobfs.ingest.refusals import DecoderStartError
 
 log = getLogger(__name__)
 
@@ -33,12 +34,9 @@ _PROGRAM = "jobfs.ingest.child"
 #: Seconds until another is begun when one has not even begun to work.
 _PAUSE = 1.0
 
-
-class DecoderStartError(JobfsError):
-    """A decoder ends before it can work; EIO, as without it nothing is ingested."""
-
-    def __init__(self, how: str) -> None:
-        super().__init__(f"a decoder cannot start: it ended {how}; what it said is above")
+#: How many decoders were followed by another: after PICTURES, because they were too slow or talked nonsense,
+#: or because they ended by themselves.
+_RESTARTS = {how: metrics.DECODER_RESTARTS.of(how) for how in ("worn", "killed", "died")}
 
 
 class _Process:
@@ -50,6 +48,7 @@ class _Process:
         self.pid = process.pid
         self.layers: frozenset[Layer] = frozenset()
         self.is_back = trio.Event()  # when it may be asked again
+        self.was_killed = False
 
     @classmethod
     async def begin(cls, memory: int) -> "_Process":
@@ -104,6 +103,7 @@ class _Process:
 
     def kill(self) -> None:
         """End it at once, whatever it does."""
+        self.was_killed = True
         self._process.kill()
 
     async def wait(self) -> None:
@@ -119,7 +119,7 @@ class _Process:
         """Leave nothing of it behind."""
         with trio.CancelScope(shield=True):
             self._connection.close()
-            self.kill()
+            self._process.kill()
             await self._process.wait()
 
 
@@ -201,7 +201,8 @@ class Decoders:
             with self._listed(process):
                 task_status.started()
                 task_status = trio.TASK_STATUS_IGNORED
-                await self._offer(process)
+                how = await self._offer(process)
+            _RESTARTS[how].add()
             process = await self._successor()
 
     @contextmanager
@@ -212,8 +213,9 @@ class Decoders:
         finally:
             del self._processes[process.pid]
 
-    async def _offer(self, process: _Process) -> None:
-        """Let a process be asked until it ends or is worn out."""
+    async def _offer(self, process: _Process) -> str:
+        """Let a process be asked until it ends or is worn out; return which."""
+        worn = False
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_cancel_at_end, process, nursery.cancel_scope)
@@ -221,9 +223,11 @@ class Decoders:
                     process.is_back = trio.Event()
                     await self._offered.send(process)
                     await process.is_back.wait()
+                worn = True
                 nursery.cancel_scope.cancel()
         finally:
             await process.end()
+        return "worn" if worn else "killed" if process.was_killed else "died"
 
     async def _successor(self) -> _Process:
         while True:
@@ -231,6 +235,7 @@ class Decoders:
                 return await _Process.begin(self._config.memory_limit)
             except (DecoderStartError, MalformedError) as error:
                 log.warning("%s", error)
+                _RESTARTS["died"].add()
                 await trio.sleep(_PAUSE)
 
 

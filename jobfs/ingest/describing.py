@@ -9,8 +9,9 @@ from typing import IO, Any
 from jobfs.domain.formats.window import ReadAt
 from jobfs.domain.metadata import blocks, cameras, merging, rdf, xmp
 from jobfs.domain.metadata.blocks import Blocks
-from jobfs.domain.metadata.values import Source, UnreadableMetadataError
-from jobfs.domain.uploads import UploadState
+from jobfs.domain.metadata.values import Source
+from jobfs.domain.refusals import UnreadableMetadataError
+from jobfs.ingest import refusing
 from jobfs.ingest.outcomes import Described, Refused
 
 #: Formats that are built like a TIFF.
@@ -53,12 +54,7 @@ def sidecar(file: IO[bytes]) -> Described | Refused:
     try:
         return Described(metadata=xmp.read(file.read(rdf.LARGEST + 1)))
     except UnreadableMetadataError as error:
-        return Refused(
-            kind=UploadState.DAMAGED,
-            reason=f"the sidecar cannot be read: {error}",
-            advice="Its photo is kept without it. Save the metadata again in the program that wrote"
-            " it, and send the sidecar again.",
-        )
+        return refusing.unreadable_sidecar(str(error))
 
 
 def _blocks(file: IO[bytes], format_name: str, info: Mapping[Any, Any]) -> Blocks:

@@ -1,6 +1,7 @@
 """What is left to do of erasures: the rows of jobs, bytes whose rows are struck, the file of erasures.
 
-The command that erases does it at once; a worker does it every hour, should that have been killed.
+The command that erases, or purges, does it at once; a worker does it every hour, should that have been
+killed.
 """
 
 from datetime import UTC, datetime
@@ -27,17 +28,19 @@ def finish(catalog: Catalog, store: BlobStore) -> None:
 
 def finish_bytes(catalog: Catalog, store: BlobStore) -> None:
     """Delete the bytes whose rows are struck, and write the file of erasures. Raises OSError."""
+    is_written = store.ledger.file.exists()
     with catalog.reading() as connection:
         left = erasures.bytes_left(connection)
-        is_written = store.ledger.file.exists() or not erasures.lasting(connection)
-    if is_written and not left:
+        has_lines = is_written or bool(erasures.lasting(connection))
+    if not left and is_written == has_lines:
         return
     for one in left:
         if one.kind is Kind.ORIGINAL:
             store.drop_original(one.name)
         else:
             store.drop_rendition(one.name)
-    store.ledger.write(lambda: lines(catalog))
+    if has_lines:
+        store.ledger.write(lambda: lines(catalog))
     with catalog.writing() as connection:
         erasures.bytes_gone(connection, left)
 

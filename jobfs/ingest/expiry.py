@@ -8,8 +8,8 @@ import trio
 
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import feed, opening, purging
-from jobfs.catalog.engine import CatalogUnavailableError
 from jobfs.catalog.purging import Purged
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.config import RetentionConfig
 from jobfs.database import Database
 from jobfs.ingest import erasing
@@ -64,9 +64,11 @@ async def purge(database: Database, store: BlobStore, *, removed_before: datetim
     """Delete for good what came into the trash before an instant; returns how many uploads."""
     total = 0
     while True:
-        with trio.CancelScope(shield=True):  # or bytes would be left without a row
-            purged = await database.write(purging.purge, removed_before=removed_before)
+        with trio.CancelScope(shield=True):  # or bytes would be left for an hour
+            now = datetime.now(UTC)
+            purged = await database.write(purging.purge, removed_before=removed_before, now=now)
             await trio.to_thread.run_sync(drop, store, purged)
+            await database.write_lazily(purging.dropped, purged)
         total += purged.uploads
         if not purged.uploads:
             return total

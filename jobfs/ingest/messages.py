@@ -17,6 +17,7 @@ from jobfs.ingest.outcomes import Broken, Decoded, Described, Made, Outcome, Ref
 LARGEST = 64 * 1024**2
 _LONGEST_SENTENCE = 1000  # characters
 _MOST_PIXELS = 2**40
+_LONGEST_WORK = 7 * 24 * 3600.0  # seconds
 _JPEG = b"\xff\xd8\xff"
 
 
@@ -138,4 +139,5 @@ def _is_believable(decoded: Decoded) -> bool:
         and size[0] * size[1] <= _MOST_PIXELS
         and len(found) <= codes.MOST
         and all(code.text == codes.kept(code.text) for code in found)
+        and 0 <= decoded.rendering < _LONGEST_WORK
     )

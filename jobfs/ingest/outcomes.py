@@ -35,6 +35,7 @@ class Decoded:
     width, height  as seen; of a raw file, the whole picture's, though renditions show its preview
     metadata       what the file itself says
     codes          QR and bar codes in the picture
+    rendering      seconds that making the renditions took
     """
 
     format: str
@@ -44,6 +45,7 @@ class Decoded:
     metadata: Source
     codes: tuple[Code, ...] = ()
     renditions: tuple[Made, ...]
+    rendering: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

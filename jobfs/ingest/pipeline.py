@@ -6,10 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from logging import getLogger
+from time import perf_counter
 
 import trio
 
-from jobfs.blobs.store import BlobStore, LostBytesError, new_key
+from jobfs import metrics
+from jobfs.blobs.refusals import LostBytesError
+from jobfs.blobs.store import BlobStore, new_key
 from jobfs.catalog import photos, sidecars, tasks, uploads
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.photos import Ingested, Rendition
@@ -33,6 +36,12 @@ TRIES, SLOW_TRIES = 3, 2
 CLAIMS = 20
 #: How long the first failure is waited out, and by how much longer each further one; then at most.
 PAUSE, GROWTH, LONGEST_PAUSE = timedelta(seconds=10), 6, timedelta(minutes=10)
+
+_READ, _DECODE, _RENDER, _RECORD = (
+    metrics.INGEST_STAGES.of(stage) for stage in ("read", "decode", "render", "record")
+)
+_RETRIES = metrics.INGEST_RETRIES.of()
+metrics.INGESTED.of()  # `jobfs.catalog.outcomes` counts it; it is shown from 0 on
 
 _CHANGES = {
     UploadState.DAMAGED: Change.NOT_DECODED,
@@ -100,11 +109,24 @@ async def _examine(store: BlobStore, decoders: Decoders, upload: Upload) -> tupl
     """
     descriptor = await trio.to_thread.run_sync(store.open, upload.blob_key)
     try:
-        sha256 = await trio.to_thread.run_sync(_read_back, descriptor, upload)
+        with _READ.measure():
+            sha256 = await trio.to_thread.run_sync(_read_back, descriptor, upload)
         look = decoders.describe if upload.format == XMP else decoders.decode
-        return sha256, await look(descriptor)
+        began = perf_counter()
+        outcome = await look(descriptor)
+        _note_decoding(outcome, perf_counter() - began)
+        return sha256, outcome
     finally:
         os.close(descriptor)
+
+
+def _note_decoding(outcome: Outcome, seconds: float) -> None:
+    """Count what the decoder has done in so many seconds."""
+    rendering = 0.0
+    if isinstance(outcome, Decoded):
+        rendering = outcome.rendering
+        _RENDER.note(rendering)
+    _DECODE.note(max(0.0, seconds - rendering))
 
 
 def _read_back(descriptor: int, upload: Upload) -> str:
@@ -122,7 +144,8 @@ async def _conclude(
 ) -> None:
     match outcome:
         case Decoded():
-            with trio.CancelScope(shield=True):  # or renditions would be left without a row
+            # or renditions would be left without a row
+            with trio.CancelScope(shield=True), _RECORD.measure():
                 await _record(database, store, task, sha256, outcome)
         case Described():
             await database.write(
@@ -131,10 +154,9 @@ async def _conclude(
         case Refused():
             await database.write(
                 photos.refuse, task, _CHANGES[outcome.kind], sha256=sha256,
-                reason=outcome.reason, advice=outcome.advice, now=datetime.now(UTC),
+                reason=outcome.reason, advice=outcome.advice, cause=outcome.cause,
+                now=datetime.now(UTC),
             )  # fmt: skip
-            said = outcome.cause or outcome.reason
-            log.info("upload %d is %s: %s", task.upload_id, outcome.kind, said)
         case Broken():
             await fail(database, task, outcome)
 
@@ -150,8 +172,6 @@ async def _record(
     )  # fmt: skip
     recorded = await database.write(photos.record, task, found, now=datetime.now(UTC))
     await trio.to_thread.run_sync(_drop, store, recorded.unused)
-    if recorded.photo_id is not None:
-        log.info("upload %d is photo %d", task.upload_id, recorded.photo_id)
 
 
 def _note_what_it_is(upload: Upload, outcome: Outcome) -> None:
@@ -187,13 +207,11 @@ def _drop(store: BlobStore, keys: tuple[str, ...]) -> None:
 async def _postpone(database: Database, task: Task, error: str) -> None:
     pause = min(PAUSE * GROWTH ** min(task.attempts - 1, 10), LONGEST_PAUSE)
     log.warning("upload %d is tried again in %s: %s", task.upload_id, pause, error)
+    _RETRIES.add()
     await database.write(tasks.postpone, task, until=datetime.now(UTC) + pause, error=error)
 
 
 async def _give_up(database: Database, task: Task, broken: Broken) -> None:
-    log.error(
-        "upload %d has failed after %d tries: %s", task.upload_id, task.attempts, broken.cause
-    )
     failed = partial(
         tasks.give_up, reason=broken.reason, advice=broken.advice, now=datetime.now(UTC)
     )

@@ -71,6 +71,16 @@ def damaged(what: str, *, cause: object = "") -> Refused:
     return Refused(kind=UploadState.DAMAGED, reason=reason, advice=_SEND_ANOTHER, cause=said)
 
 
+def unreadable_sidecar(what: str) -> Refused:
+    """Refuse a sidecar that is not what its name says."""
+    return Refused(
+        kind=UploadState.DAMAGED,
+        reason=f"the sidecar cannot be read: {what}",
+        advice="The photo itself is not touched by this, and keeps what an earlier sidecar said that could"
+        " be read. Save the metadata again in the program that wrote it, and send the sidecar again.",
+    )
+
+
 def where_it_ends(image: Image.Image, height: int) -> str | None:
     """Say how far the picture goes, if its decoding has stopped in the middle.
 

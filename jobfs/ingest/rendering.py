@@ -6,6 +6,7 @@ Files lie and are broken, on purpose too: whatever stands in them, the answer is
 import io
 import warnings
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import IO
 
 from PIL import Image
@@ -76,9 +77,11 @@ def _decoded(file: IO[bytes], picture: Picture, wanted: Sequence[Wanted]) -> Dec
         small = small.transpose(turn)
     lies = said.orientation >= _LYING
     width, height = picture.size[::-1] if lies else picture.size
+    began = perf_counter()
+    renditions = _cascade(small, shown[::-1] if lies else shown, wanted)
     return Decoded(
         format=picture.format, width=width, height=height, shot=said.shot, metadata=said.metadata,
-        codes=found, renditions=_cascade(small, shown[::-1] if lies else shown, wanted),
+        codes=found, renditions=renditions, rendering=perf_counter() - began,
     )  # fmt: skip
 
 

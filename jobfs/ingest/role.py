@@ -12,7 +12,7 @@ import trio
 
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import roles, tasks
-from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.tasks import Task
 from jobfs.config import Config, IngestConfig
 from jobfs.database import Bell, Database

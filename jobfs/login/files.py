@@ -13,7 +13,8 @@ from pathlib import Path
 
 from jobfs.catalog.accounts import Account
 from jobfs.domain.accounts import uid_of
-from jobfs.domain.names import BadAccountNameError, account_name
+from jobfs.domain.names import account_name
+from jobfs.domain.refusals import BadAccountNameError
 from jobfs.syncing import sync
 
 log = logging.getLogger(__name__)

@@ -6,12 +6,11 @@ RFC 8709 and PROTOCOL.u2f in OpenSSH's source (what the base64 holds).
 
 import base64
 import binascii
-import errno
 import hashlib
 import re
 
 from jobfs.catalog.accounts import PublicKey
-from jobfs.errors import JobfsError
+from jobfs.login.refusals import BadKeyError
 
 #: In bits. sshd takes RSA keys from 1024 on, but below 2048 they are no longer safe; the upper limit
 #: is OpenSSH's own (SSHBUF_MAX_BIGNUM in sshbuf.h).
@@ -29,15 +28,6 @@ _PRIVATE = re.compile(
     r"PRIVATE KEY-----|SSH2 ENCRYPTED PRIVATE KEY|PuTTY-User-Key-File|Private-Lines"
 )
 _SSH2_BEGIN, _SSH2_END = "---- BEGIN SSH2 PUBLIC KEY ----", "---- END SSH2 PUBLIC KEY ----"
-
-
-class BadKeyError(JobfsError):
-    """A text that is no public key which sshd would take.
-
-    EINVAL: only the command line and the console take keys, so no client sees the number.
-    """
-
-    errno = errno.EINVAL
 
 
 def parse(text: str) -> PublicKey:

@@ -9,7 +9,8 @@ import resource
 from pathlib import Path
 
 from jobfs.login.files import EXTRAUSERS
-from jobfs.login.sshd import LoginConfig, MissingProgramError, program
+from jobfs.login.refusals import MissingProgramError
+from jobfs.login.sshd import LoginConfig, program
 
 NSSWITCH = Path("/etc/nsswitch.conf")
 #: nscd would answer from outside the namespace. Source: _PATH_NSCDSOCKET in glibc's nscd-client.h.

@@ -1,14 +1,13 @@
 """Passwords as sshd checks them: crypt(3) hashes of the kind yescrypt."""
 
 import ctypes
-import errno
 import hmac
 import os
 import secrets
 import unicodedata
 from functools import cache
 
-from jobfs.errors import JobfsError
+from jobfs.login.refusals import BadPasswordError
 
 #: What a password may have at most, in bytes of UTF-8: CRYPT_MAX_PASSPHRASE_SIZE in libxcrypt's
 #: crypt.h is 512 and counts the closing NUL.
@@ -21,15 +20,6 @@ _YESCRYPT = b"$y$"
 #: Without i, l, o, 0 and 1, which look alike in some typefaces, and without capitals.
 _READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _GROUP_SIZE = 4, 5  # 20 of 31 characters: 99 bits
-
-
-class BadPasswordError(JobfsError):
-    """A password that cannot be hashed or typed.
-
-    EINVAL: only the command line and the console set passwords, so no client sees the number.
-    """
-
-    errno = errno.EINVAL
 
 
 def hash_password(text: str) -> str:

@@ -1,22 +1,19 @@
 """Whether the addresses to listen on are free: sshd would only say so somewhere in its log."""
 
 import errno
+import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
-from jobfs.errors import JobfsError
+import trio
 
+from jobfs.login.refusals import AddressTakenError, BadAddressError
 
-class AddressTakenError(JobfsError):
-    """Another program listens where photographers are to connect; EADDRINUSE, as bind answers."""
+log = logging.getLogger(__name__)
 
-    errno = errno.EADDRINUSE
-
-
-class BadAddressError(JobfsError):
-    """An address that this machine does not have; EADDRNOTAVAIL, as bind answers."""
-
-    errno = errno.EADDRNOTAVAIL
+#: Seconds for which whoever listens may go on, and between two looks: the sshd of a run that was killed
+#: is gone a moment after the signal, and one that had only just been started is not found before.
+_PATIENCE, _PAUSE = 5.0, 0.1
 
 
 def check(addresses: Iterable[str]) -> None:
@@ -29,6 +26,28 @@ def check(addresses: Iterable[str]) -> None:
             raise BadAddressError(f"cannot listen on {address}: {error.strerror}") from error
         for family, kind, _, _, place in found:
             _try(address, family, kind, place)
+
+
+async def let_go(addresses: Collection[str], urge: Callable[[], None]) -> None:
+    """Return when sshd can listen on each "host:port"; *urge* whoever listens to end, before each look.
+
+    Raises AddressTakenError if somebody still listens after some seconds, and BadAddressError.
+    """
+    deadline = trio.current_time() + _PATIENCE
+    told = False
+    while True:
+        await trio.to_thread.run_sync(urge)
+        try:
+            await trio.to_thread.run_sync(check, addresses)
+        except AddressTakenError:
+            if trio.current_time() > deadline:
+                raise
+        else:
+            return
+        if not told:
+            log.info("waiting for whoever listens on %s to end", ", ".join(addresses))
+            told = True
+        await trio.sleep(_PAUSE)
 
 
 def _try(

@@ -6,19 +6,21 @@ import os
 import re
 import subprocess
 from collections import deque
-from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
 import trio
 
+from jobfs import metrics
 from jobfs.catalog import accounts, feed, roles, uploads
 from jobfs.catalog.accounts import Account
-from jobfs.catalog.engine import CatalogUnavailableError, Connection
+from jobfs.catalog.engine import Connection
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.database import Bell, Database, follow
 from jobfs.domain.accounts import HEALTH_ACCOUNT, uid_of
 from jobfs.domain.events import EventKind
-from jobfs.errors import JobfsError
 from jobfs.login import connections, files, hostkeys, namespace, ports, sshd
+from jobfs.login.refusals import SshdDiedError
 from jobfs.login.sshd import LoginConfig
 from jobfs.processes import Process, host, process
 
@@ -54,13 +56,10 @@ _TELLING = re.compile(
 #: The health check's coming and going, several times a minute.
 _ROUTINE = re.compile(rf"(Accepted publickey for|Disconnected from user) {HEALTH_ACCOUNT} ")
 
-
-class SshdDiedError(JobfsError):
-    """sshd has ended by itself; EIO, since nobody can log in."""
-
-    def __init__(self, status: int | None, last_lines: Iterable[str]) -> None:
-        said = "; ".join(last_lines) or "it said nothing"
-        super().__init__(f"sshd ended with status {status}: {said}")
+_LOGIN = re.compile(
+    "(?P<accepted>Accepted (?:password|publickey) for )|(?P<wrong_password>Failed password for )"
+)
+_LOGINS = {outcome: metrics.LOGINS.of(outcome) for outcome in _LOGIN.groupindex}
 
 
 async def serve(
@@ -75,8 +74,9 @@ async def serve(
     """Let accounts in until cancelled; started when sshd listens.
 
     When cancelled, nobody new gets in, uploads under way may end within *drain*, and then every
-    connection is ended. Raises SshdDiedError.
+    connection is ended. Raises SshdDiedError, and what `ports.let_go` does.
     """
+    await ports.let_go(config.listen, partial(_end_earlier, config))
     await trio.to_thread.run_sync(_prepare, config)
     progress = _Progress(await _render(database, config))
     listener = await _start(config)
@@ -98,17 +98,19 @@ async def serve(
     raise SshdDiedError(listener.returncode, last_lines)
 
 
+def _end_earlier(config: LoginConfig) -> None:
+    if connections.end_all(connections.roots(config.sshd_config, config.extrausers)):
+        log.warning("ended sshd and its connections, which an earlier run had left")
+
+
 def _prepare(config: LoginConfig) -> None:
     """Make everything that sshd needs but the accounts."""
     config.folder.mkdir(parents=True, exist_ok=True)
     config.folder.chmod(0o700)
-    if connections.end_all(connections.roots(config.sshd_config, config.extrausers)):
-        log.warning("ended sshd and its connections, which an earlier run had left")
     config.pid_file.unlink(missing_ok=True)
     hostkeys.make(config.hostkeys)
     sshd.write_config(config)
     namespace.prepare(config)
-    ports.check(config.listen)
 
 
 async def _start(config: LoginConfig) -> trio.Process:
@@ -216,6 +218,7 @@ async def _pass_on(
                 text = line.decode("utf-8", errors="replace").strip()
                 last_lines.append(text)
                 sshd_log.log(level(text), "%s", text)
+                count(text)
 
 
 def level(line: str) -> int:
@@ -223,6 +226,13 @@ def level(line: str) -> int:
     if _ALARMING.match(line) and not line.endswith("[preauth]"):
         return logging.WARNING
     return logging.INFO if _TELLING.match(line) and not _ROUTINE.match(line) else logging.DEBUG
+
+
+def count(line: str) -> None:
+    """Count a login, or one with a wrong password, that a line of sshd tells of."""
+    found = _LOGIN.match(line)
+    if found is not None and found.lastgroup is not None and not _ROUTINE.match(line):
+        _LOGINS[found.lastgroup].add()
 
 
 async def _stop(

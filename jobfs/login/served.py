@@ -8,6 +8,7 @@ from datetime import datetime
 from time import monotonic
 
 from jobfs import processes
+from jobfs.domain.accounts import HEALTH_ACCOUNT
 from jobfs.login import connections
 from jobfs.login.sshd import LoginConfig
 from jobfs.processes import Process
@@ -44,6 +45,13 @@ def listing(config: LoginConfig) -> list[Served]:
         for one in connections.logged_in(ancestors)
     ]  # fmt: skip
     return sorted(found, key=_age)
+
+
+def photographers(config: LoginConfig) -> int:
+    """Return how many connections have logged in, but for the health check's own."""
+    ancestors = connections.roots(config.sshd_config, config.extrausers)
+    names = [one.account_name for one in connections.logged_in(ancestors)]
+    return len(names) - names.count(HEALTH_ACCOUNT)
 
 
 def end(those: Iterable[Served]) -> list[Process]:

@@ -1,14 +1,13 @@
 """The configuration of the sshd that jobfs starts. Keywords: sshd_config(5)."""
 
-import errno
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobfs.errors import JobfsError
 from jobfs.login import hostkeys
 from jobfs.login.files import EXTRAUSERS, GROUP_PREFIX, KEYS
+from jobfs.login.refusals import BadFolderError, MissingProgramError
 
 #: What internal-sftp refuses, by its own names (`sftp-server -Q requests`): a job has no links.
 _DENIED_REQUESTS = "symlink,hardlink"
@@ -25,21 +24,6 @@ _OPTIONAL = {
     "persourcepenaltyexemptlist": "PerSourcePenaltyExemptList 127.0.0.0/8,::1/128",
     "debianbanner": "DebianBanner no",  # Debian's own: without it the version names the patch level
 }
-
-
-class MissingProgramError(JobfsError):
-    """A program or a folder that a Debian package brings is not there; ENOENT, as open would say."""
-
-    errno = errno.ENOENT
-
-
-class BadFolderError(JobfsError):
-    """A path that cannot be written into sshd's configuration.
-
-    EINVAL: it comes from the settings, so no client sees the number.
-    """
-
-    errno = errno.EINVAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

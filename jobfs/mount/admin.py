@@ -8,7 +8,8 @@ from itertools import count
 from jobfs.domain import inodes
 from jobfs.domain.accounts import FIRST_UID
 from jobfs.domain.inodes import Kind
-from jobfs.mount.handles import BadHandleError, Opener
+from jobfs.mount.handles import Opener
+from jobfs.mount.refusals import BadHandleError
 from jobfs.mount.snapshots import Snapshots, sized
 from jobfs.mount.tellings import Tellings
 from jobfs.tree import admin

@@ -9,22 +9,30 @@ from functools import partial
 
 import trio
 
+from jobfs import metrics
 from jobfs.blobs.store import BlobStore, new_key
 from jobfs.catalog import uploads
-from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.uploads import Upload
-from jobfs.database import Database
+from jobfs.database import AtOnce, Database
 from jobfs.domain import inodes
 from jobfs.domain.uploads import UploadState
 from jobfs.errors import JobfsError
 from jobfs.mount.closing import Closing
-from jobfs.mount.handles import BadHandleError, Handle, Opener
+from jobfs.mount.handles import Handle, Opener
 from jobfs.mount.quotas import Quotas
+from jobfs.mount.refusals import BadHandleError
 from jobfs.mount.table import HandleTable
 from jobfs.mount.versions import OpenVersion, write_fully
 from jobfs.tree import changes, versions
 from jobfs.tree.refusals import StillReceivingError
 from jobfs.tree.views import Node
+
+_WRITTEN, _READ = metrics.HANDLE_BYTES.of("written"), metrics.HANDLE_BYTES.of("read")
+
+
+#: Bytes that are written to the disk in one go before a close waits for all of them.
+_AT_ONCE = 1024**2
 
 
 class OpenFiles:
@@ -42,9 +50,15 @@ class OpenFiles:
         self._store = store
         self._role_id = role_id
         self.table = HandleTable()
+        self._disk = AtOnce()
         self.quotas = Quotas(database, self.table)
         self.closing = Closing(
-            database, store, self.table, self.quotas, refuse_incomplete=refuse_incomplete
+            database,
+            store,
+            self.table,
+            self.quotas,
+            self._disk,
+            refuse_incomplete=refuse_incomplete,
         )
 
     # -- opening ---------------------------------------------------------------------------------
@@ -56,7 +70,7 @@ class OpenFiles:
         await self.quotas.look(inodes.unpack(parent).account)
         key = new_key()
         now = changes.moment(time.time_ns())
-        descriptor = await trio.to_thread.run_sync(self._store.create, key)
+        descriptor = await self._disk.run(partial(self._store.create, key))
         with self.table.birth():
             async with self._given_back_if_refused(key, descriptor):
                 node, upload = await self._database.write_lazily(
@@ -72,7 +86,7 @@ class OpenFiles:
         if writing:
             await self.quotas.look(inodes.unpack(inode).account)
         async with self.table.lock(inode):
-            _, shown = await self._database.read(versions.open_file, inode, writing=writing)
+            _, shown = await self._database.read_briefly(versions.open_file, inode, writing=writing)
             if shown.state is UploadState.RECEIVING:
                 await self.table.born(shown.id)
             handle = self.table.add(inode, flags, shown, opener)
@@ -108,6 +122,7 @@ class OpenFiles:
             assert handle.reading is not None, "a handle reads its version, or the one it was shown"
             data = await trio.to_thread.run_sync(os.pread, handle.reading, size, offset)
         handle.moved += len(data)
+        _READ.add(len(data))
         return data
 
     async def write(self, number: int, offset: int, data: bytes) -> int:
@@ -120,9 +135,14 @@ class OpenFiles:
             if appending:
                 # The kernel's offset is the size it remembers, which another handle may have moved.
                 offset = version.reserve(len(data))
-            await trio.to_thread.run_sync(write_fully, descriptor, offset, data)
+            await self._disk.run(partial(write_fully, descriptor, offset, data))
             version.note_write(offset, len(data))
+            if self._store.waits_for_disk and offset + len(data) >= version.on_its_way + _AT_ONCE:
+                start, version.on_its_way = version.on_its_way, offset + len(data)
+                begin = partial(self._store.begin_sync, descriptor, start, version.on_its_way)
+                await self._disk.run(begin)
         handle.moved += len(data)
+        _WRITTEN.add(len(data))
         return len(data)
 
     async def truncate(self, number: int, size: int) -> None:
@@ -171,7 +191,7 @@ class OpenFiles:
 
     async def _resume(self, handle: Handle, upload: Upload) -> OpenVersion:
         """Go on with what was closed before: in place, or in a copy if its bytes are sealed."""
-        shown = await self._database.read(versions.latest, upload)
+        shown = await self._database.read_briefly(versions.latest, upload)
         if shown.is_sealed:
             return await self._rewrite(handle, shown)
         version = self.table.live(shown.id)
@@ -250,7 +270,7 @@ class OpenFiles:
         if copying:
             descriptor = await trio.to_thread.run_sync(self._copy, key, shown.blob_key)
         else:
-            descriptor = await trio.to_thread.run_sync(self._store.create, key)
+            descriptor = await self._disk.run(partial(self._store.create, key))
         async with self._given_back_if_refused(key, descriptor):
             upload = await self._database.write_lazily(
                 rule, shown, account_id=handle.account_id, role_id=self._role_id, blob_key=key,
@@ -262,7 +282,7 @@ class OpenFiles:
         live = self.table.live(handle.shown.id)
         if live is not None:
             return live.size
-        return (await self._database.read(versions.latest, handle.shown)).size
+        return (await self._database.read_briefly(versions.latest, handle.shown)).size
 
     @asynccontextmanager
     async def _given_back_if_refused(self, key: str, descriptor: int) -> AsyncIterator[None]:
@@ -275,7 +295,7 @@ class OpenFiles:
         except BaseException as error:
             os.close(descriptor)
             known = isinstance(error, JobfsError) and not isinstance(error, CatalogUnavailableError)
-            if known and not await self._database.read(uploads.names_blob, key):
+            if known and not await self._database.read_briefly(uploads.names_blob, key):
                 self._store.drop_original(key)
             raise
 

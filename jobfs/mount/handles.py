@@ -1,22 +1,14 @@
 """What stands behind the kernel's file handles: who opened them, and what they read and write."""
 
-import errno
 import os
 from dataclasses import dataclass
 
 from jobfs import processes
 from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes
-from jobfs.errors import JobfsError
 from jobfs.mount.versions import OpenVersion
 from jobfs.processes import Process
 from jobfs.tree.refusals import DetachedError
-
-
-class BadHandleError(JobfsError):
-    """A handle that is not open for what is asked; EBADF, as read(2) and write(2) say."""
-
-    errno = errno.EBADF
 
 
 @dataclass(frozen=True, slots=True)

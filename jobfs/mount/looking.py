@@ -14,26 +14,34 @@ class Looking:
     async def node(self, number: int) -> Node:
         """Return what an inode number names."""
         fixed = views.fixed_node(number)
-        return await self._database.read(views.node, number) if fixed is None else fixed
+        return await self._database.read_briefly(views.node, number) if fixed is None else fixed
 
     async def directory(self, number: int) -> Node:
         """Return a directory that may be listed."""
         fixed = views.fixed_node(number)
-        return await self._database.read(views.directory, number) if fixed is None else fixed
+        return (
+            await self._database.read_briefly(views.directory, number) if fixed is None else fixed
+        )
 
     async def child(self, parent: int, name: bytes) -> Node:
         """Return what a directory holds under a name."""
         fixed = views.fixed_child(parent, name)
-        return await self._database.read(views.child, parent, name) if fixed is None else fixed
+        return (
+            await self._database.read_briefly(views.child, parent, name) if fixed is None else fixed
+        )
 
     async def children(self, directory: int, *, after: int, limit: int) -> list[Listed]:
         """Return up to *limit* children of a directory, those behind the cookie *after*."""
         fixed = views.fixed_children(directory, after=after)
         if fixed is not None:
             return fixed
-        return await self._database.read(views.children, directory, after=after, limit=limit)
+        return await self._database.read_briefly(
+            views.children, directory, after=after, limit=limit
+        )
 
     async def parent(self, directory: int) -> Node:
         """Return the directory above one."""
         fixed = views.fixed_parent(directory)
-        return await self._database.read(views.parent, directory) if fixed is None else fixed
+        return (
+            await self._database.read_briefly(views.parent, directory) if fixed is None else fixed
+        )

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from jobfs import mounts
-from jobfs.errors import JobfsError
+from jobfs.mount.refusals import BadMountpointError
 
 log = logging.getLogger(__name__)
 
@@ -16,10 +16,6 @@ FILE_SYSTEM = "fuse.jobfs"
 #: Nobody may write into the bare directory: an upload would land there and vanish under the next
 #: mount. Root may all the same, so the directory is checked to be empty, too.
 BARE_MODE = 0o555
-
-
-class BadMountpointError(JobfsError):
-    """The mountpoint cannot be used; EIO, since nothing is served."""
 
 
 def prepare(mountpoint: Path) -> None:

@@ -5,11 +5,11 @@ behind a file handle, in `files.py`, for the files that jobfs writes in `reports
 `admin.py`, and for `.jobfs/all` in `originals.py`.
 """
 
+import errno
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
 
 import pyfuse3
 import trio
@@ -30,15 +30,17 @@ from pyfuse3 import (
 
 from jobfs.blobs.store import BlobStore
 from jobfs.database import Database
-from jobfs.domain.names import BadNameError, NameTooLongError
+from jobfs.domain.refusals import BadNameError, NameTooLongError
 from jobfs.mount.admin import AdminFiles
 from jobfs.mount.closing import Closing
+from jobfs.mount.directories import OpenDirectories, OpenDirectory
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.handles import Opener
 from jobfs.mount.looking import Looking
 from jobfs.mount.originals import Originals
 from jobfs.mount.quotas import within
 from jobfs.mount.replies import (
+    absent,
     attributes,
     file_info,
     file_system,
@@ -46,18 +48,23 @@ from jobfs.mount.replies import (
     opened_report,
     replies_errno,
     require_same_owner,
+    spelled,
 )
 from jobfs.mount.reports import ReportFiles
+from jobfs.mount.roots import Roots, is_root
 from jobfs.mount.tellings import Tellings
 from jobfs.mount.xattrs import Attributes
 from jobfs.tree import attributes as xattrs
 from jobfs.tree import changes, views
 from jobfs.tree.changes import Place
-from jobfs.tree.refusals import IntoItselfError, NameTakenError, OwnershipError
+from jobfs.tree.refusals import (
+    IntoItselfError,
+    NameTakenError,
+    NoSuchEntryError,
+    OwnershipError,
+)
 from jobfs.tree.views import Node
 
-#: Entries fetched at once; the kernel asks for about twenty (4 KiB of them) at a time.
-_PAGE = 64
 #: Cookies of "." and "..": a listing that goes on behind them starts with the first entry.
 _DOT, _DOT_DOT = 1, 2
 #: The kernel does not say who lists.
@@ -87,8 +94,8 @@ class JobOperations(pyfuse3.Operations):
         self._admin = AdminFiles(Tellings(database, store, files.table))
         self._originals = Originals(database, store)
         self._others = (self._reports, self._admin, self._originals)
-        self._directories: dict[int, int] = {}  # inode numbers by directory handle
-        self._numbers = count(1)
+        self._directories = OpenDirectories(self._tree)
+        self._roots = Roots()
 
     # -- names -----------------------------------------------------------------------------------
 
@@ -100,8 +107,14 @@ class JobOperations(pyfuse3.Operations):
         place = Place(parent_inode, name)
         try:
             if await self._reports.keeps(place):
+                self._roots.note_look(parent_inode, ctx.pid)
                 return await self._named(await self._reports.find(place), ctx.pid)
-            return await self._named(await self._tree.child(*place), ctx.pid)
+            node = await self._tree.child(*place)
+            return spelled(name, node, await self._named(node, ctx.pid))
+        except NoSuchEntryError:
+            if not is_root(parent_inode):
+                raise
+            return absent()
         except (BadNameError, NameTooLongError) as refusal:
             await self._reports.note_refusal(place, refusal)
             raise
@@ -109,19 +122,21 @@ class JobOperations(pyfuse3.Operations):
     @replies_errno
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
         """Return what is known of an inode."""
-        return await self._attributes(inode, ctx.pid)
+        return self._roots.as_asked(await self._attributes(inode, ctx.pid), ctx)
 
     @replies_errno
     async def mkdir(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext
     ) -> EntryAttributes:
         """Make a directory. Its mode is always 0755."""
-        return attributes(await self._database.write(changes.mkdir, parent_inode, name, now=_now()))
+        return attributes(
+            await self._database.write_briefly(changes.mkdir, parent_inode, name, now=_now())
+        )
 
     @replies_errno
     async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
         """Remove an empty directory."""
-        await self._database.write(changes.rmdir, parent_inode, name, now=_now())
+        await self._database.write_briefly(changes.rmdir, parent_inode, name, now=_now())
 
     @replies_errno
     async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
@@ -130,7 +145,7 @@ class JobOperations(pyfuse3.Operations):
         if await self._reports.keeps(place):
             self._reports.unlink(place)
             return
-        await self._database.write(changes.unlink, parent_inode, name, now=_now())
+        await self._database.write_briefly(changes.unlink, parent_inode, name, now=_now())
 
     @replies_errno
     async def rename(
@@ -237,21 +252,18 @@ class JobOperations(pyfuse3.Operations):
     @replies_errno
     async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
         """Open a directory."""
-        await self._tree.directory(inode)
-        number = next(self._numbers)
-        self._directories[number] = inode
-        return number
+        return FileHandleT(await self._directories.open(inode))
 
     @replies_errno
     async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
         """List a directory from a cookie on, until the kernel's buffer is full."""
-        directory = self._directories[fh]
+        directory = self._directories.of(fh)
         if start_id < _DOT_DOT and not await self._list_dots(directory, start_id, token):
             return
         after = max(start_id - _DOT_DOT, 0)
-        while page := await self._tree.children(directory, after=after, limit=_PAGE):
+        while page := await directory.children(after=after):
             for node, cookie in page:
-                reply = await self._listed(node)
+                reply = self._reply(node) if node.holds else await self._listed(node)
                 if not pyfuse3.readdir_reply(token, node.name.encode(), reply, cookie + _DOT_DOT):
                     return
                 after = cookie
@@ -259,7 +271,7 @@ class JobOperations(pyfuse3.Operations):
     @replies_errno
     async def releasedir(self, fh: FileHandleT) -> None:
         """Close a directory."""
-        del self._directories[fh]
+        self._directories.close(fh)
 
     @replies_errno
     async def fsyncdir(self, fh: FileHandleT, datasync: bool) -> None:  # noqa: FBT001 (the binding's)
@@ -286,16 +298,21 @@ class JobOperations(pyfuse3.Operations):
         except NameTakenError:
             if flags & os.O_EXCL:
                 raise
-            node = await self._database.read(views.child, parent_inode, name)
+            node = await self._database.read_briefly(views.child, parent_inode, name)
             handle = await self._files.open(node.inode, flags, _opener(ctx))
             node = await self._node(node.inode, ctx.pid)
-        return file_info(handle.number), self._reply(node)
+        self._reports.note_created(place)
+        return file_info(handle.number), spelled(name, node, self._reply(node))
 
     @replies_errno
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
         """Open a file."""
         files: AnyFiles = next((one for one in self._others if one.holds(inode)), self._files)
-        return file_info((await files.open(inode, flags, _opener(ctx))).number)
+        try:
+            return file_info((await files.open(inode, flags, _opener(ctx))).number)
+        except NoSuchEntryError as gone:
+            # The name that it remembered is another's now, or nobody's: it looks again, and may create.
+            raise pyfuse3.FUSEError(errno.ESTALE) from gone
 
     @replies_errno
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
@@ -337,7 +354,7 @@ class JobOperations(pyfuse3.Operations):
         if self._reports.holds(inode):
             return await self._reports.node(inode, asker)
         if self._files.table.is_open(inode) or self._originals.is_open(inode):
-            return await self._database.read(views.open_node, inode)
+            return await self._database.read_briefly(views.open_node, inode)
         return await self._tree.node(inode)
 
     async def _named(self, node: Node, asker: int) -> EntryAttributes:
@@ -366,10 +383,10 @@ class JobOperations(pyfuse3.Operations):
             node = replace(node, size=live.size, mtime_ns=live.wrote_ns or node.mtime_ns)
         return attributes(node)
 
-    async def _list_dots(self, directory: int, start: int, token: ReaddirToken) -> bool:
+    async def _list_dots(self, directory: OpenDirectory, start: int, token: ReaddirToken) -> bool:
         """List "." and ".."; false if the buffer was full."""
-        own = attributes(await self._tree.directory(directory))
-        above = attributes(await self._tree.parent(directory))
+        own = attributes(directory.node)
+        above = attributes(await self._tree.parent(directory.node.inode))
         dots = [(_DOT, b".", own), (_DOT_DOT, b"..", above)]
         return all(
             pyfuse3.readdir_reply(token, name, reply, cookie)
@@ -386,7 +403,7 @@ class JobOperations(pyfuse3.Operations):
     async def _set_times(self, node: Node, attr: EntryAttributes, fields: SetattrFields) -> None:
         mtime_ns = attr.st_mtime_ns if fields.update_mtime else None
         atime_ns = attr.st_atime_ns if fields.update_atime else None
-        await self._database.write(
+        await self._database.write_briefly(
             changes.set_times, self._store, node.inode, mtime_ns=mtime_ns, atime_ns=atime_ns,
             now=_now(), held=self._files.table.is_held(node.inode),
         )  # fmt: skip

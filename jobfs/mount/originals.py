@@ -10,7 +10,8 @@ from jobfs.blobs.store import BlobStore
 from jobfs.database import Database
 from jobfs.domain import inodes
 from jobfs.domain.inodes import Kind
-from jobfs.mount.handles import BadHandleError, Opener
+from jobfs.mount.handles import Opener
+from jobfs.mount.refusals import BadHandleError
 from jobfs.tree import overview
 from jobfs.tree.refusals import ReadOnlyViewError
 

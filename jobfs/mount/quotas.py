@@ -14,7 +14,7 @@ import trio
 
 from jobfs.blobs.store import Space
 from jobfs.catalog import usage
-from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Database
 from jobfs.domain.accounts import account_of
@@ -41,7 +41,7 @@ class Quotas:
     async def refresh(self, account_id: int) -> None:
         """Ask the database for an account's use and quota."""
         async with self._lock(account_id):
-            self._read[account_id] = await self._database.read(usage.of_account, account_id)
+            self._read[account_id] = await self._database.read_briefly(usage.of_account, account_id)
 
     async def refresh_known(self) -> None:
         """Ask again for every account: something about one of them has changed."""
@@ -90,7 +90,9 @@ class Quotas:
             more = version.upload.size - before
             self._read[account_id] = replace(known, used=known.used + more)
             with suppress(CatalogUnavailableError):
-                self._read[account_id] = await self._database.read(usage.of_account, account_id)
+                self._read[account_id] = await self._database.read_briefly(
+                    usage.of_account, account_id
+                )
 
     async def of_uid(self, uid: int) -> Usage:
         """Return what the account with a uid uses at this moment; root, and others, have no quota."""

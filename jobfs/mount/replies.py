@@ -6,10 +6,13 @@ import logging
 import stat
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
+from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
 import pyfuse3
 
+from jobfs import metrics
 from jobfs.domain.names import LONGEST_ENTRY_NAME
 from jobfs.errors import JobfsError
 from jobfs.tree.refusals import IncompleteError, OwnershipError
@@ -27,51 +30,64 @@ _PREFERRED_TRANSFER = 128 * 1024  # bytes; st_blksize, what cp and friends read 
 #: What a disk may say for reasons of its own. Everything else, ENOENT above all, would tell the client
 #: something about the file it named.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+#: What operators are woken for, and is shown from 0 on: a monitor sees no rise of what was not there before.
+_TELLING = (errno.EIO, errno.ENOSPC)
 
 
 def replies_errno(
     handler: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Turn whatever a handler raises into an errno.
+    """Turn whatever a handler raises into an errno, and measure how long the kernel waits.
 
     The only place that does: an exception that escaped would end the mount for everyone.
     """
+    durations = metrics.KERNEL_REQUESTS.of(handler.__name__)
+    failed = partial(_failed, handler.__name__)
+    for telling in _TELLING:
+        metrics.KERNEL_FAILURES.of(handler.__name__, errno.errorcode[telling])
 
     @functools.wraps(handler)
     async def reply(*args: P.args, **kwargs: P.kwargs) -> T:
+        began = perf_counter()
         try:
             return await handler(*args, **kwargs)
         except pyfuse3.FUSEError:
             raise
+        except IncompleteError as refusal:
+            raise failed(refusal.errno, "incomplete") from refusal
         except JobfsError as refusal:
-            # EIO says that something is wrong with jobfs; but for a client's incomplete file.
-            if refusal.errno == errno.EIO and not isinstance(refusal, IncompleteError):
+            # EIO says that something is wrong with jobfs.
+            if refusal.errno == errno.EIO:
                 log.error("%s: %s", handler.__name__, refusal)  # noqa: TRY400 (no bug, no stack)
-            raise pyfuse3.FUSEError(refusal.errno) from refusal
+            raise failed(refusal.errno) from refusal
         except OSError as trouble:  # the store's disk
             if trouble.errno not in _FULL:
                 log.exception("%s: replying EIO", handler.__name__)
-                raise pyfuse3.FUSEError(errno.EIO) from trouble
+                raise failed(errno.EIO) from trouble
             log.warning("%s: %s", handler.__name__, trouble)
-            raise pyfuse3.FUSEError(trouble.errno) from trouble
+            raise failed(trouble.errno) from trouble
         except Exception as bug:
             log.exception("%s: replying EIO", handler.__name__)
-            raise pyfuse3.FUSEError(errno.EIO) from bug
+            raise failed(errno.EIO) from bug
+        finally:
+            durations.note(perf_counter() - began)
 
     return reply
 
 
-def attributes(node: Node) -> pyfuse3.EntryAttributes:
-    """Return a node as the kernel wants it.
+def _failed(request: str, number: int, name: str = "") -> pyfuse3.FUSEError:
+    """Count a failure, by the errno's name unless it has a better one, and return it for the kernel."""
+    metrics.KERNEL_FAILURES.of(request, name or errno.errorcode[number]).add()
+    return pyfuse3.FUSEError(number)
 
-    The timeouts are 0: the kernel asks again each time, so that what any other process has changed
-    is seen at once, and a job that left `planned` is gone at once.
-    """
+
+def attributes(node: Node) -> pyfuse3.EntryAttributes:
+    """Return a node as the kernel wants it, which remembers it for as long as the answer holds."""
     reply = pyfuse3.EntryAttributes()
     reply.st_ino = node.inode
     reply.generation = 0
-    reply.entry_timeout = 0
-    reply.attr_timeout = 0
+    reply.entry_timeout = node.holds
+    reply.attr_timeout = node.holds
     reply.st_mode = node.mode
     reply.st_nlink = node.links
     reply.st_uid = node.uid
@@ -82,6 +98,31 @@ def attributes(node: Node) -> pyfuse3.EntryAttributes:
     reply.st_mtime_ns = node.mtime_ns
     reply.st_ctime_ns = node.ctime_ns
     reply.st_atime_ns = node.atime_ns
+    return reply
+
+
+#: Seconds for which the kernel may remember that an account's root holds nothing of a name.
+_ABSENT = 0.03
+
+
+def absent() -> pyfuse3.EntryAttributes:
+    """Return the answer to a name that an account's root does not hold: briefly, there is none.
+
+    OpenSSH's server looks for /etc/localtime for each line of a listing, and finds no `etc`.
+    """
+    reply = pyfuse3.EntryAttributes()
+    reply.st_ino = pyfuse3.InodeT(0)
+    reply.entry_timeout = _ABSENT
+    return reply
+
+
+def spelled(name: bytes, node: Node, reply: pyfuse3.EntryAttributes) -> pyfuse3.EntryAttributes:
+    """Return the answer to a name, which the kernel forgets if it is another spelling of the node's own.
+
+    It would show one file under two names, and miss the removal of one of them.
+    """
+    if name != node.name.encode():
+        reply.entry_timeout = 0
     return reply
 
 

@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
+import trio
+
+from jobfs.blobs.store import BlobStore
 from jobfs.database import Database
-from jobfs.domain import inodes
+from jobfs.domain import inodes, names
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.inodes import Kind
-from jobfs.domain.names import BadNameError, NameTooLongError
+from jobfs.domain.refusals import BadNameError, NameTooLongError
 from jobfs.domain.reports import files
 from jobfs.domain.reports.status import why_refused
 from jobfs.domain.reports.words import Studio
-from jobfs.mount.handles import BadHandleError, Opener
+from jobfs.mount.handles import Opener
+from jobfs.mount.refusals import BadHandleError
 from jobfs.mount.refused import RefusedNames
 from jobfs.mount.snapshots import Snapshots, sized
 from jobfs.mount.swallowed import Swallowed, SwallowedFiles
@@ -44,8 +48,9 @@ class ReportHandle:
 class ReportFiles:
     """Answers for the files that jobfs writes, in the place of OpenFiles and with its methods."""
 
-    def __init__(self, database: Database, studio: Studio) -> None:
+    def __init__(self, database: Database, store: BlobStore, studio: Studio) -> None:
         self._database = database
+        self._store = store
         self._studio = studio
         self._numbers = count(_FIRST_NUMBER)
         self._handles: dict[int, ReportHandle] = {}
@@ -66,26 +71,27 @@ class ReportFiles:
         inode = inodes.unpack(number)
         address = files.address(inode.row)
         refused = [] if address is None else self.refused.of(inode.account, address.job_id)
+        space = await trio.to_thread.run_sync(self._store.space)
         return await self._database.read(
-            reports.text, number, studio=self._studio, refused=refused, now=now
+            reports.text, number, studio=self._studio, refused=refused, now=now, free=space.free
         )
 
     # -- names -----------------------------------------------------------------------------------
 
     async def keeps(self, place: Place) -> bool:
         """Whether a name is jobfs's own; raises NoSuchEntryError if its directory may not be seen."""
-        if not reports.may_be_kept(place.name):
+        if not reports.may_be_kept(*place):
             return False
-        return await self._database.read(reports.is_kept, place.parent, place.name)
+        return await self._database.read_briefly(reports.is_kept, place.parent, place.name)
 
     async def find(self, place: Place) -> Node:
         """Return what stands under a name of jobfs's own; raises NoSuchEntryError."""
         sent = self._swallowed.named(place)
-        if sent is not None:
+        if sent is not None and await self._number(place) is None:
             return _swallowed_node(sent, place.name.decode())
         if self._swallowed.is_hidden(place):
             raise NoSuchEntryError("it was deleted just now, to be replaced")
-        return await self._database.read(views.child, *place)
+        return await self._database.read_briefly(views.child, *place)
 
     def unlink(self, place: Place) -> None:
         """Answer a deletion; what jobfs writes stays."""
@@ -102,11 +108,18 @@ class ReportFiles:
         if self._swallowed.named(old) is not None:
             self._swallowed.move(old, new, target)
         elif not await self.keeps(old):  # a file of the client's own: it is in the trash then
-            await self._database.write(changes.unlink, *old, now=now)
+            await self._database.write_briefly(changes.unlink, *old, now=now)
+            self._swallowed.show(new)
+
+    def note_created(self, place: Place) -> None:
+        """Note a file of a client's own: some, like gvfs, rename one over what they then delete."""
+        name = os.fsdecode(place.name)
+        if names.is_temporary(name) and names.final_name(name) is None:
+            self._swallowed.expect_rename(place.parent)
 
     async def _number(self, place: Place) -> int | None:
         try:
-            return (await self._database.read(views.child, *place)).inode
+            return (await self._database.read_briefly(views.child, *place)).inode
         except NoSuchEntryError:
             return None
 
@@ -117,7 +130,7 @@ class ReportFiles:
         if inodes.unpack(inode).kind is Kind.SWALLOWED:
             return _swallowed_node(self._swallowed.get(inode), "")
         try:
-            return await self.dressed(await self._database.read(views.node, inode), asker)
+            return await self.dressed(await self._database.read_briefly(views.node, inode), asker)
         except NoSuchEntryError:
             for handle in self._handles.values():
                 if handle.inode == inode:
@@ -157,7 +170,9 @@ class ReportFiles:
         """Open a file; what is read is what was in it at this moment."""
         if inodes.unpack(inode).kind is Kind.SWALLOWED:
             return self._add(inode, flags, opener, sent=self._swallowed.get(inode))
-        await self._database.read(views.node, inode)  # whoever opens it must be allowed to see it
+        await self._database.read_briefly(
+            views.node, inode
+        )  # whoever opens it must be allowed to see it
         if flags & os.O_ACCMODE != os.O_WRONLY:
             snapshot = await self._snapshots.of(inode)
             handle = self._add(inode, flags, opener)
@@ -218,7 +233,7 @@ class ReportFiles:
         """Remember a name that was refused, for the status file of its job."""
         inode = inodes.unpack(place.parent)
         if inode.kind is Kind.ENTRY:
-            job_id = (await self._database.read(views.visible_entry, inode)).job_id
+            job_id = (await self._database.read_briefly(views.visible_entry, inode)).job_id
             self.refused.note(inode.account, job_id, place.name, why_refused(refusal))
 
 

@@ -13,15 +13,15 @@ from jobfs import database as door
 from jobfs import selftest
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import feed, roles
-from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.database import Bell, Database
 from jobfs.domain.events import EventKind
 from jobfs.domain.reports.words import Studio
-from jobfs.errors import JobfsError
 from jobfs.mount import mountpoint as places
 from jobfs.mount.closing import Closing
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.operations import JobOperations
+from jobfs.mount.refusals import UnmountedError
 from jobfs.mount.reports import ReportFiles
 from jobfs.mount.sweeping import Sweeper
 
@@ -47,10 +47,6 @@ _OPTIONS = pyfuse3.default_options | {
 }
 
 
-class UnmountedError(JobfsError):
-    """The role has lost its mount, so it cannot serve; EIO, and whoever supervises it mounts again."""
-
-
 async def serve(
     database: Database,
     bell: Bell,
@@ -69,12 +65,13 @@ async def serve(
         await sweeper.sweep()
         position = await database.read(feed.end)
         await trio.to_thread.run_sync(places.prepare, mountpoint)
-        operations = JobOperations(database, store, files, ReportFiles(database, studio))
+        operations = JobOperations(database, store, files, ReportFiles(database, store, studio))
         pyfuse3.init(operations, str(mountpoint), set(_OPTIONS))
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_follow, database, bell, files, role_id, position)
                 nursery.start_soon(files.closing.settle_left_over)
+                nursery.start_soon(files.closing.hand_over)
                 nursery.start_soon(_keep_receiving_late, files.closing)
                 nursery.start_soon(sweeper.keep_sweeping)
                 nursery.start_soon(_serve_kernel)
@@ -95,7 +92,8 @@ async def _serve_kernel() -> None:
 async def _follow(
     database: Database, bell: Bell, files: OpenFiles, role_id: int, position: feed.Position
 ) -> None:
-    async for reached, events in door.follow(database, bell, position):
+    kinds = frozenset({EventKind.JOB_STATUS, *_GRANTS})
+    async for reached, events in door.follow(database, bell, position, kinds):
         for job_id in {event.job_id for event in events if event.kind == EventKind.JOB_STATUS}:
             await _insist(partial(files.closing.receive_late, job_id))
         if any(event.kind in _GRANTS for event in events):

@@ -6,6 +6,7 @@ on the same connection; the other after it has set the time, on any. Others send
 `_STATUS.txt.filepart` first, and then delete, rename, and look.
 """
 
+import os
 import time
 from dataclasses import dataclass
 from itertools import count
@@ -15,6 +16,7 @@ import trio
 
 from jobfs.domain import inodes
 from jobfs.domain.inodes import Kind
+from jobfs.domain.reports.files import Report, named
 from jobfs.tree.changes import Place
 from jobfs.tree.refusals import NoSuchEntryError
 
@@ -61,6 +63,7 @@ class SwallowedFiles:
         self._over: dict[int, Swallowed] = {}  # by the number of the file that jobfs writes
         self._named: dict[Place, Swallowed] = {}  # those under other names
         self._hidden: dict[Place, float] = {}  # until when
+        self._renaming: dict[int, float] = {}  # until when, by the number of a directory
 
     # -- over files that jobfs writes ------------------------------------------------------------
 
@@ -136,9 +139,28 @@ class SwallowedFiles:
 
     def hide(self, place: Place) -> None:
         """Let a client that has a file to rename find nothing under the name that it has deleted."""
-        if any(one.parent == place.parent and sent.is_visible for one, sent in self._named.items()):
-            self._hidden[place] = trio.current_time() + _LOOK
+        now = trio.current_time()
+        if now < self._renaming.get(place.parent, 0.0) or self._has_temporary(place.parent):
+            self._hidden[place] = now + _LOOK
             _limit(self._hidden)
+
+    def show(self, place: Place) -> None:
+        """Let a name be found again: the client has renamed its file to it."""
+        self._hidden.pop(place, None)
+        self._renaming.pop(place.parent, None)
+
+    def expect_rename(self, parent: int) -> None:
+        """Note that a client has begun a file whose name does not tell what it is to become."""
+        self._renaming[parent] = trio.current_time() + _UNFINISHED
+        _limit(self._renaming)
+
+    def _has_temporary(self, parent: int) -> bool:
+        return any(
+            place.parent == parent
+            and sent.is_visible
+            and named(os.fsdecode(place.name), Report) is None
+            for place, sent in self._named.items()
+        )
 
     def is_hidden(self, place: Place) -> bool:
         """Whether nothing is to be found under a name at this moment."""

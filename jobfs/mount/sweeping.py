@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 import trio
 
 from jobfs import processes
-from jobfs.blobs.store import BlobStore, LostBytesError
+from jobfs.blobs.refusals import LostBytesError
+from jobfs.blobs.store import BlobStore
 from jobfs.catalog import roles, uploads
-from jobfs.catalog.engine import CatalogUnavailableError, Connection
+from jobfs.catalog.engine import Connection
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.roles import Role
 from jobfs.catalog.uploads import Upload
 from jobfs.database import Database
@@ -101,7 +103,6 @@ class Sweeper:
             log.warning("upload %d of %r cannot be settled: %s", upload.id, upload.name, error)
             return False
         await self._database.write(versions.cut_off, upload, size, now=datetime.now(UTC))
-        log.warning("upload %d of %r was cut off at %d bytes", upload.id, upload.name, size)
         return True
 
 

@@ -8,15 +8,20 @@ from weakref import WeakValueDictionary
 
 import trio
 
+from jobfs import metrics
 from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes
+from jobfs.metrics import Number
 from jobfs.mount.connections import Use
-from jobfs.mount.handles import BadHandleError, Handle, Opener
+from jobfs.mount.handles import Handle, Opener
+from jobfs.mount.refusals import BadHandleError
 from jobfs.mount.versions import OpenVersion
 from jobfs.processes import Process
 
 #: Processes of which is remembered what they moved; nobody hears when one that has nothing open ends.
 _REMEMBERED = 4096
+
+_READING, _WRITING = metrics.OPEN_HANDLES.of("reading"), metrics.OPEN_HANDLES.of("writing")
 
 
 class HandleTable:
@@ -71,6 +76,7 @@ class HandleTable:
         """Give a new handle its number."""
         handle = Handle(next(self._numbers), inode, flags, shown, opener)
         self._handles[handle.number] = handle
+        _open(handle).add(1)
         if version is not None:
             self.use(handle, version)
         return handle
@@ -78,6 +84,7 @@ class HandleTable:
     def forget(self, handle: Handle) -> None:
         """Take a handle out; the last one of a version takes that along."""
         del self._handles[handle.number]
+        _open(handle).add(-1)
         self._note_moved(handle)
         if handle.version is not None:
             self._leave(handle.version)
@@ -170,3 +177,8 @@ class HandleTable:
         version = self.live(upload_id)
         if version is not None:
             version.wrote_ns = None
+
+
+def _open(handle: Handle) -> Number:
+    """Return the number of open handles that this one counts among."""
+    return _WRITING if handle.is_writable else _READING

@@ -6,7 +6,7 @@ import trio
 
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import overview
-from jobfs.catalog.engine import CatalogUnavailableError
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.database import Database
 from jobfs.domain import inodes
 from jobfs.mount import connections

@@ -7,7 +7,7 @@ import trio
 
 from jobfs.database import Database
 from jobfs.tree import attributes
-from jobfs.tree.attributes import NoAttributeError
+from jobfs.tree.refusals import NoAttributeError
 
 #: Seconds for which values may be those of the listing before: a job that is closed is gone after 0.1 s.
 LIFETIME = 0.1
@@ -34,7 +34,7 @@ class Attributes:
     async def names(self, inode: int, asker: int) -> list[bytes]:
         """Return the names of an inode's attributes."""
         until = trio.current_time() + LIFETIME
-        values = await self._database.read(attributes.all_of, inode)
+        values = await self._database.read_briefly(attributes.all_of, inode)
         self._listed.pop(asker, None)
         self._listed[asker] = _Listing(inode, values, until)
         if len(self._listed) > _REMEMBERED:
@@ -52,7 +52,7 @@ class Attributes:
             raise NoAttributeError(f"no attribute {text!r}")
         values = self._just_listed(inode, asker)
         if values is None:
-            values = await self._database.read(attributes.all_of, inode)
+            values = await self._database.read_briefly(attributes.all_of, inode)
         if text not in values:
             raise NoAttributeError(f"no attribute {text!r}")
         return values[text].encode()

@@ -1,7 +1,5 @@
 """Extended attributes: what jobfs knows of an entry, as `user.jobfs.NAME`, read-only."""
 
-import errno
-
 from jobfs.catalog import entries, overview, problems, uploads
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.entries import Entry
@@ -9,26 +7,11 @@ from jobfs.domain import inodes
 from jobfs.domain.inodes import Kind
 from jobfs.domain.placement import place
 from jobfs.domain.uploads import UploadState
-from jobfs.errors import JobfsError
 from jobfs.tree import overview as every_job
+from jobfs.tree.refusals import ForeignAttributeError
 from jobfs.tree.views import visible_entry
 
 PREFIX = "user.jobfs."
-
-
-class NoAttributeError(JobfsError):
-    """The entry has no attribute of that name; ENODATA, as getxattr(2) says."""
-
-    errno = errno.ENODATA
-
-
-class ForeignAttributeError(JobfsError):
-    """An attribute that is not jobfs's is to be kept; ENOTSUP, upon which `cp -a` goes on."""
-
-    errno = errno.ENOTSUP
-
-    def __init__(self) -> None:
-        super().__init__(f"jobfs keeps no attributes but its own, {PREFIX}*")
 
 
 def all_of(connection: Connection, number: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ Each is there for the account that looks, so its inode number names the account,
 behind them: they are never photos, count for no quota, and nothing that is done to them does anything.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from jobfs.catalog import entries, problems, reports, usage
@@ -57,9 +58,10 @@ def name(number: int) -> str:
     return address.report.file_name
 
 
-def may_be_kept(raw_name: bytes) -> bool:
-    """Whether a name is jobfs's own if it stands in a job's own directory."""
-    return names.is_reserved(raw_name.decode("utf-8", errors="replace"))
+def may_be_kept(parent: int, raw_name: bytes) -> bool:
+    """Whether a name in a directory is jobfs's own if that is a job's own, or holds the jobs."""
+    at_root = inodes.unpack(parent).kind is Kind.ACCOUNT
+    return names.is_reserved(raw_name.decode("utf-8", errors="replace"), at_root=at_root)
 
 
 def is_kept(connection: Connection, parent: int, raw_name: bytes) -> bool:
@@ -69,7 +71,9 @@ def is_kept(connection: Connection, parent: int, raw_name: bytes) -> bool:
     """
     inode = inodes.unpack(parent)
     if inode.kind is not Kind.ENTRY:
-        return False
+        return inode.kind is Kind.ACCOUNT and names.is_reserved(
+            names.entry_name(raw_name), at_root=True
+        )
     directory = entries.visible(connection, inode.account, inode.row)
     if directory is None:
         raise NoSuchEntryError(f"entry {inode.row} is not there for account {inode.account}")
@@ -83,8 +87,12 @@ def text(
     studio: Studio,
     refused: list[RefusedName],
     now: datetime,
+    free: int | None = None,
 ) -> bytes:
-    """Return what is in a report at this moment; raises NoSuchEntryError if it is not there."""
+    """Return what is in a report at this moment; raises NoSuchEntryError if it is not there.
+
+    *free*: bytes left on the studio's disk, if somebody has looked.
+    """
     inode = inodes.unpack(number)
     report, job_id = require(connection, inode)
     match report:
@@ -98,7 +106,7 @@ def text(
             return _receipt(connection, inode.account, job_id, studio=studio, now=now)
         case Report.STATUS:
             facts = _facts(connection, inode.account, job_id, refused=refused, now=now)
-            return status.render(facts, studio=studio, now=now)
+            return status.render(replace(facts, free=free), studio=studio, now=now)
 
 
 def _number(account_id: int, address: Address) -> int:

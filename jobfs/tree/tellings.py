@@ -32,26 +32,26 @@ def queue(connection: Connection) -> list[Facts]:
     ]  # fmt: skip
 
 
-def problem_list(connection: Connection) -> list[Facts]:
-    """Return what went wrong in every job, and what to do about it."""
+def problem_list(connection: Connection, job_id: int | None = None) -> list[Facts]:
+    """Return what went wrong in every job, or in one, and what to do about it."""
     return [
         {
             "job": one.job, "path": one.path, "kind": one.kind, "text": one.text,
-            "advice": one.advice, "size": one.size, "at": one.at,
+            "advice": one.advice, "size": one.size, "uploader": one.uploader, "at": one.at,
         }
-        for one in problems.listing(connection)
+        for one in problems.listing(connection, job_id)
     ]  # fmt: skip
 
 
-def job_list(connection: Connection) -> list[Facts]:
-    """Return every job, whatever its status."""
+def job_list(connection: Connection, job_id: int | None = None) -> list[Facts]:
+    """Return every job, whatever its status, or one."""
     return [
         {
             "id": one.job.id, "name": one.job.name, "title": one.job.title,
             "status": one.job.status, "files": one.files, "photos": one.photos,
             "problems": one.problems, "created_at": one.job.created_at,
         }
-        for one in jobs.listing(connection)
+        for one in jobs.listing(connection, job_id)
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The versions of a file: which one a handle writes, and what becomes of it when it is closed."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,8 +12,9 @@ from jobfs.catalog.engine import Connection
 from jobfs.catalog.uploads import Upload
 from jobfs.domain import inodes, names
 from jobfs.domain.inodes import Kind
-from jobfs.domain.judgement import LOOK_AT_THE_CARD, QUIET, Evidence, Verdict, judge
+from jobfs.domain.judgement import QUIET, Evidence, Verdict, judge
 from jobfs.domain.metadata import sidecars
+from jobfs.domain.problems import LOOK_AT_THE_CARD
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change, UploadState
 from jobfs.tree import content
@@ -240,31 +242,30 @@ def unnamed_latecomers(connection: Connection, job_id: int | None) -> list[int]:
 
 def receive_latecomer(
     connection: Connection, store: BlobStore, entry_id: int, *, now: datetime
-) -> Upload | None:
-    """Receive one of them if it is whole; returns it then."""
+) -> None:
+    """Receive one of them if it is whole."""
     upload = uploads.current(connection, entry_id, lock=True)
     if upload is None or upload.state is not UploadState.WAITING:
-        return None
+        return
     with store.reading(upload.blob_key) as descriptor:
         evidence = content.evidence(descriptor, gap=upload.gap)
-    received = _receive_latecomer(connection, upload, evidence, now=now)
-    return uploads.get(connection, upload.id) if received else None
+    _receive_latecomer(connection, upload, evidence, now=now)
 
 
 def _receive_latecomer(
     connection: Connection, upload: Upload, evidence: Evidence, *, now: datetime
-) -> bool:
+) -> None:
     """Give a file its final name if it is whole, and its job was closed before its client could.
 
     To the client it keeps the temporary name until it has been renamed; see `tree.latecomers`.
     """
     name = names.final_name(upload.name)
     if name is None or uploads.is_planned(connection, upload):
-        return False
+        return
     verdict = judge(name, evidence)
     entry = entries.existing(connection, upload.entry_id)
     if verdict.change is not Change.FOUND_WHOLE or entry is None or entry.parent_id is None:
-        return False
+        return
     account_id, now_ns = upload.account_id, int(now.timestamp() * 10**9)
     there = entries.standing(connection, entry.parent_id, name)
     if there is not None:
@@ -276,7 +277,6 @@ def _receive_latecomer(
     entries.move(connection, entry, parent=parent, name=name, account_id=account_id, now_ns=now_ns)
     latecomers.know_as(connection, entry.id, upload.name)
     _apply(connection, uploads.get(connection, upload.id), evidence, verdict, now=now)
-    return True
 
 
 def cut_off(connection: Connection, upload: Upload, size: int, *, now: datetime) -> None:
@@ -296,9 +296,10 @@ def left_behind(connection: Connection, upload_id: int, size: int) -> None:
         uploads.note_size(connection, uploads.get(connection, upload_id, lock=True), size)
 
 
-def released(connection: Connection, upload_id: int, *, now: datetime) -> None:
-    """Let ingest begin: no handle can change the upload any more."""
-    tasks.lift(connection, upload_id, now=now)
+def released(connection: Connection, upload_ids: Iterable[int], *, now: datetime) -> None:
+    """Let ingest begin: no handle can change the uploads any more."""
+    for upload_id in upload_ids:
+        tasks.lift(connection, upload_id, now=now)
 
 
 def still_granted(connection: Connection, account_id: int, entry_id: int, *, writing: bool) -> bool:

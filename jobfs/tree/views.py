@@ -21,6 +21,7 @@ from jobfs.domain import inodes
 from jobfs.domain.accounts import uid_of
 from jobfs.domain.inodes import Inode, Kind
 from jobfs.domain.names import entry_name
+from jobfs.domain.uploads import UploadState
 from jobfs.tree import admin, latecomers, overview, reports
 from jobfs.tree.refusals import DirectoryError, NoDirectoryError, NoSuchEntryError
 
@@ -31,12 +32,23 @@ _ACCOUNT_MODE = stat.S_IFDIR | 0o750
 _DIRECTORY_MODE = stat.S_IFDIR | 0o755
 FILE_MODE = stat.S_IFREG | 0o644
 _REPORT_MODE = stat.S_IFREG | 0o444
+#: Seconds for which an answer holds. A job that left `planned` is gone within 0.1 s: so what leads to files
+#: holds for a part of that only. See `jobfs/decisions/0015-brief-kernel-caches.md`.
+_BRIEFLY = 0.03
+#: Of a file whose content is settled: longer than a client takes for the names that it was given at once.
+_LONGER = 1.0
+_SETTLED = {
+    UploadState.RECEIVED, UploadState.INGESTED, UploadState.UNSUPPORTED, UploadState.DAMAGED
+}  # fmt: skip
 _OVERVIEW_MODES = {True: stat.S_IFDIR | 0o555, False: stat.S_IFREG | 0o444}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A directory or file with its attributes, named as struct stat names them; times in ns."""
+    """A directory or file with its attributes, named as struct stat names them; times in ns.
+
+    *holds* is for how many seconds whoever has asked need not ask again.
+    """
 
     inode: int
     name: str
@@ -49,6 +61,7 @@ class Node:
     ctime_ns: int
     atime_ns: int
     upload_id: int | None = None
+    holds: float = 0.0
 
     @property
     def is_directory(self) -> bool:
@@ -204,6 +217,7 @@ def entry_node(entry: entries.Entry, account_id: int) -> Node:
         ctime_ns=entry.ctime_ns,
         atime_ns=entry.atime_ns,
         upload_id=entry.upload_id,
+        holds=_LONGER if entry.state in _SETTLED else _BRIEFLY,
     )
 
 
@@ -211,7 +225,7 @@ def overview_node(entry: entries.Entry) -> Node:
     """Return an entry as root sees it in `.jobfs/all`: nobody's, and read-only."""
     return replace(
         entry_node(entry, 0), inode=inodes.pack(Kind.OVERVIEW, 0, entry.id), uid=0, gid=0,
-        mode=_OVERVIEW_MODES[entry.directory],
+        mode=_OVERVIEW_MODES[entry.directory], holds=0,
     )  # fmt: skip
 
 
@@ -332,6 +346,7 @@ def _account_node(account: entries.Account) -> Node:
         mtime_ns=made_ns,
         ctime_ns=made_ns,
         atime_ns=made_ns,
+        holds=_BRIEFLY,
     )
 
 

@@ -28,13 +28,22 @@ class Held:
 
 def of(studio: Studio) -> list[Held]:
     """Return what every process from `jobfs up` down holds."""
+    titles = _titles(studio)
+    return [held for pid in titles if (held := _held(pid, titles[pid])) is not None]
+
+
+def pids(studio: Studio) -> list[int]:
+    """Return the processes from `jobfs up` down."""
+    return sorted(_titles(studio))
+
+
+def _titles(studio: Studio) -> dict[int, str]:
     shown = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout
     parents = {int(line.split()[0]): int(line.split()[1]) for line in shown.splitlines()}
     titles = {int(line.split()[0]): " ".join(line.split()[2:]) for line in shown.splitlines()}
-    ours = [pid for pid in parents if studio.up in _ancestors(pid, parents)]
-    return [held for pid in ours if (held := _held(pid, titles[pid])) is not None]
+    return {pid: titles[pid] for pid in parents if studio.up in _ancestors(pid, parents)}
 
 
 def _ancestors(pid: int, parents: dict[int, int]) -> list[int]:

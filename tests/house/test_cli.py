@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -109,18 +110,22 @@ def test_the_page_of_commands_is_what_help_says() -> None:
 
 # --- completion ---
 
+NOWHERE = Path("/nowhere.toml")
 
-def completed(*words: str) -> tuple[list[str], set[str]]:
+
+def completed(*words: str, config: Path = NOWHERE) -> tuple[list[str], set[str]]:
     """Return what bash is offered for the last of the words, and what was imported for it."""
     program = "from jobfs.cli.main import main; main(prog_name='jobfs')"
     variables = {
-        "PATH": os.defpath, "_JOBFS_COMPLETE": "bash_complete",
+        "PATH": os.defpath, "_JOBFS_COMPLETE": "bash_complete", "JOBFS_CONFIG": str(config),
         "COMP_WORDS": " ".join(("jobfs", *words)), "COMP_CWORD": str(len(words)),
     }  # fmt: skip
     command = [sys.executable, "-X", "importtime", "-c", program]
     run = subprocess.run(command, capture_output=True, text=True, check=True, env=variables)
-    imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines() if "|" in line}
-    return [line.partition(",")[2] for line in run.stdout.splitlines()], imported
+    said = run.stderr.splitlines()
+    assert all(line.startswith("import time:") for line in said), "something is said at a prompt"
+    imported = {line.rpartition("|")[2].strip() for line in said}
+    return [line.partition(",")[2] for line in run.stdout.splitlines() if line], imported
 
 
 @pytest.mark.parametrize(
@@ -162,3 +167,67 @@ def test_bash_takes_what_it_is_told() -> None:
     )
 
     assert shown.stdout.rstrip().endswith("_jobfs_completion jobfs")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The settings of a studio with jobs and accounts."""
+    folder = tmp_path_factory.mktemp("studio")
+    file = folder / "jobfs.toml"
+    file.write_text(f'[jobfs]\ndata = "{folder}/data"\nmountpoint = "{folder}/mnt"\n')
+    for command in (
+        ["init"], ["job", "add", "Wedding, Anna & Ben's *"], ["job", "add", "Winter"],
+        ["account", "add", "zoe"], ["account", "add", "gone"], ["account", "remove", "gone"],
+    ):  # fmt: skip
+        CliRunner().invoke(main, ["--config", str(file), *command], catch_exceptions=False)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("job", "show", "W"), ["Wedding, Anna & Ben's *", "Winter"]),
+        (("job", "rename", "Wi"), ["Winter"]),
+        (("job", "rename", "Winter", "W"), []),
+        (("job", "add", "W"), []),
+        (("events", "--job", "Wi"), ["Winter"]),
+        (("account", "show", ""), ["zoe"]),
+        (("grant", "zoe", r"Wedding,\ A"), ["Wedding, Anna & Ben's *"]),
+    ],
+)
+def test_names_of_jobs_and_accounts_are_completed(
+    settings: Path, words: tuple[str, ...], offered: list[str]
+) -> None:
+    assert completed(*words, config=settings)[0] == offered
+    assert completed("--config", str(settings), *words)[0] == offered
+
+
+def test_without_a_studio_no_names_are_completed_and_nothing_is_said(tmp_path: Path) -> None:
+    bare, wrong, away = (tmp_path / name for name in ("bare.toml", "wrong.toml", "away.toml"))
+    bare.write_text(f'[jobfs]\ndata = "{tmp_path}/data"\n')
+    wrong.write_text("[jobfs]\nthere is =")
+    away.write_text('[jobfs]\ndatabase = "postgresql://jobfs@127.0.0.1:1/jobfs"\n')
+
+    for config in (tmp_path / "missing.toml", bare, wrong, away):
+        assert completed("job", "show", "", config=config)[0] == []
+    assert not (tmp_path / "data").exists()
+
+
+def test_bash_completes_a_name_as_one_word_that_it_can_read(settings: Path) -> None:
+    script = CliRunner().invoke(main, ["completion", "bash"], catch_exceptions=False).stdout
+    program = "from jobfs.cli.main import main; main(prog_name='jobfs')"
+    asked = [
+        f'jobfs() {{ {sys.executable} -c "{program}"; }}',
+        script,
+        "COMP_WORDS=(jobfs job show We) COMP_CWORD=3",
+        "_jobfs_completion jobfs",
+        'eval "set -- $COMPREPLY"',
+        'printf "%s|" "${#COMPREPLY[@]}" "$@"',
+    ]
+
+    shown = subprocess.run(
+        ["bash", "-c", "\n".join(asked)], capture_output=True, text=True, check=True,
+        env={"PATH": os.defpath, "JOBFS_CONFIG": str(settings)},
+    )  # fmt: skip
+
+    assert shown.stdout == "1|Wedding, Anna & Ben's *|"

@@ -173,6 +173,7 @@ class Studio:
         self.config_file = folder / "jobfs.toml"
         self.data = data or folder / "data"
         self.config_file.write_text(
+            'metrics.host = ""\n'
             f'[jobfs]\ndata = "{self.data}"\nmountpoint = "{self.mountpoint}"\n'
             f'database = "{database}"\n',
             encoding="utf-8",
@@ -306,6 +307,16 @@ def errno_of(call: Callable[..., Any], *arguments: Any, **options: Any) -> int |
     except OSError as error:
         return error.errno
     return None
+
+
+def until(claim: Callable[[], bool]) -> None:
+    """Return when a claim is true of what the kernel may remember for a moment."""
+    pause = threading.Event()
+    for _ in range(PATIENCE * 100):
+        if claim():
+            return
+        pause.wait(0.01)
+    raise AssertionError("this never came true")
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -52,7 +52,10 @@ def test_the_photo_is_received_though_its_client_never_comes_back(
     assert studio.states(part) == ["waiting"]
     _close(studio, job)
 
-    studio.mount.log.wait_for("'photo.jpg': received, its job was closed", start)
+    line = studio.mount.log.wait_for("upload of 'photo.jpg': received", start)
+    assert (line["job"], line["path"]) == (job.name, f"{job.name}/photo.jpg")
+    assert line["account"] == job.path.parent.name
+    assert line["size"] == len(_JPEG)
     assert studio.states(part) == ["received"]
     assert studio.tasks(part) == 1
 

@@ -46,6 +46,11 @@ def _assert_is_jobfs_s(actor: Actor, path: Path) -> None:
     assert content.startswith(begins.get(path.name, b"# " + path.parent.name.encode()))
 
 
+def _await_name(actor: Actor, path: Path) -> None:
+    """Return when a name is jobfs's again: the kernel knows for a moment what was renamed to it."""
+    until(lambda: errno_of(actor.do, "stat", str(path)) is None)
+
+
 # --- reading ---
 
 
@@ -192,6 +197,7 @@ def test_a_file_that_is_renamed_onto_it_goes_to_the_trash(
 
     photographer.do("rename", str(job.path / "mine.jpg"), str(job.path / name))
 
+    _await_name(photographer, job.path / name)
     _assert_is_jobfs_s(photographer, job.path / name)
     assert syscalls.names(job.path) == []
     assert "mine.jpg" in studio.jobfs("trash", "list", job.name)
@@ -233,6 +239,19 @@ def test_a_client_that_deletes_before_it_renames_finds_the_name_free(
     assert errno_of(photographer.do, "stat", str(path)) == errno.ENOENT
     photographer.do("renameat2", str(sent), str(path), syscalls.RENAME_NOREPLACE)
 
+    _assert_is_jobfs_s(photographer, path)
+
+
+def test_a_client_with_random_temporary_names_can_replace_it(job: Job, photographer: Actor) -> None:
+    """So does gvfs: it sends, deletes what is to be replaced, and renames; then its name is jobfs's again."""
+    sent, path = job.path / ".giosaveAb3dEf", job.path / "_STATUS.txt"
+    photographer.do("put", str(sent), b"mine", os.O_CREAT | os.O_EXCL)
+
+    photographer.do("unlink", str(path))
+    assert errno_of(photographer.do, "stat", str(path)) == errno.ENOENT
+    photographer.do("renameat2", str(sent), str(path), syscalls.RENAME_NOREPLACE)
+
+    _await_name(photographer, path)
     _assert_is_jobfs_s(photographer, path)
 
 
@@ -330,6 +349,70 @@ def test_a_job_that_is_closed_is_named_as_long_as_it_is(
     studio.sql(f"UPDATE job SET status = 'planned' WHERE id = {hers.id}")  # noqa: S608
     assert actor.do("listdir", str(root)) == [hers.name]
     assert errno_of(actor.do, "get", str(root / "_CLOSED_JOBS.txt")) == errno.ENOENT
+
+
+def test_deleting_or_overwriting_one_beside_the_jobs_succeeds_and_changes_nothing(
+    jobless: tuple[Path, Actor],
+) -> None:
+    root, actor = jobless
+    path = root / "_NO_JOBS.txt"
+
+    actor.do("unlink", str(path))
+    assert actor.do("get", str(path)).startswith(b"No job is open")
+    actor.do("put", str(path), b"mine", os.O_TRUNC)
+    assert actor.do("get", str(path)).startswith(b"No job is open")
+    actor.do("put", str(root / "_NO_JOBS.txt.filepart"), b"mine")
+    actor.do("rename", str(root / "_NO_JOBS.txt.filepart"), str(path))
+    actor.do("put", str(root / "_CLOSED_JOBS.txt"), b"one that is not there")
+
+    assert actor.do("get", str(path)).startswith(b"No job is open")
+    assert actor.do("listdir", str(root)) == ["_NO_JOBS.txt"]
+
+
+def test_nothing_else_can_be_changed_beside_the_jobs(
+    studio: Studio, actors: Callable[[int], Actor], job: Job
+) -> None:
+    del job
+    account = studio.account(f"dora{next(_numbers)}")
+    hers, actor = studio.add_job(account), actors(account.uid)
+    root = hers.path.parent
+
+    for request in (
+        ("put", str(root / "a.jpg"), _JPEG), ("mkdir", str(root / "a")), ("rmdir", str(hers.path)),
+        ("rename", str(hers.path), str(root / "b")), ("rename", str(hers.path), str(root / "_NO_JOBS.b")),
+        ("rename", str(hers.path / "_STATUS.txt"), str(root / "c")), ("mkdir", str(root / "_NO_JOBS.d")),
+    ):  # fmt: skip
+        assert errno_of(actor.do, *request) == errno.EACCES, request
+    assert actor.do("listdir", str(root)) == [hers.name]
+
+
+def test_sshd_finds_a_root_that_nobody_else_may_write_to(
+    jobless: tuple[Path, Actor], actors: Callable[[int], Actor]
+) -> None:
+    """It asks as root, and refuses the login otherwise; also while the account looks itself."""
+    root, actor = jobless
+    del actors
+
+    for _ in range(100):
+        actor.do("stat", str(root))
+        actor.do("unlink", str(root / "_NO_JOBS.txt"))
+        seen = root.stat()
+        assert (seen.st_uid, stat.S_IMODE(seen.st_mode)) == (0, 0o750)
+
+
+def test_what_was_sent_under_its_name_does_not_hide_one_that_comes_later(
+    studio: Studio, actors: Callable[[int], Actor], job: Job
+) -> None:
+    del job
+    account = studio.account(f"dora{next(_numbers)}")
+    hers, actor = studio.add_job(account), actors(account.uid)
+    path = str(hers.path.parent / "_NO_JOBS.txt")
+    assert errno_of(actor.do, "stat", path) == errno.ENOENT  # as sshfs and others look first
+    actor.do("put", path, b"an old one")
+
+    studio.sql(f"UPDATE job SET status = 'selling' WHERE id = {hers.id}")  # noqa: S608
+
+    assert actor.do("get", path).startswith(b"No job is open")
 
 
 def test_an_account_can_have_them_switched_off(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from jobfs.mount import mountpoint as places
+from jobfs.mount.refusals import BadMountpointError
 from tests.mounted.actor import Actor
 from tests.mounted.studio import Job, Studio, errno_of, replace_file, tmpfs
 from tests.mounted.syscalls import names, put
@@ -214,7 +215,7 @@ def test_a_full_disk_refuses_the_write_that_crosses_it_and_nothing_after(
     assert os.statvfs(job.path).f_bavail * 4096 < 65_536
     ballast.unlink()
 
-    small_studio.mount.log.wait_for("'photo.jpg' by account", start)
+    small_studio.mount.log.wait_for("upload of 'photo.jpg'", start)
     assert small_studio.states(path)[0] in {"incomplete", "interrupted"}
     assert path.stat().st_size == sent
     put(str(path), _BIG[sent:], os.O_APPEND)
@@ -326,14 +327,14 @@ def test_a_second_mount_on_one_mountpoint_is_refused(studio: Studio, filled: Pat
 def test_a_mountpoint_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(_JPEG)
 
-    with pytest.raises(places.BadMountpointError, match="is not empty"):
+    with pytest.raises(BadMountpointError, match="is not empty"):
         places.prepare(tmp_path)
 
 
 def test_a_mountpoint_that_is_not_roots_is_refused(tmp_path: Path) -> None:
     os.chown(tmp_path, _NOBODY, _NOBODY)
 
-    with pytest.raises(places.BadMountpointError, match="must be a directory that belongs to root"):
+    with pytest.raises(BadMountpointError, match="must be a directory that belongs to root"):
         places.prepare(tmp_path)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from jobfs.mount import mountpoint as places
 from tests.mounted.actor import Actor
-from tests.mounted.studio import Job, Mount, Studio, errno_of, replace_file
+from tests.mounted.studio import Job, Mount, Studio, errno_of, replace_file, until
 from tests.mounted.syscalls import names, put
 from tests.pure.pictures import noise, saved
 
@@ -66,9 +66,19 @@ def test_a_file_is_gone_and_another_has_its_name(job: Job, there: Path) -> None:
     assert names(there) == ["photo.jpg"]
 
     (job.path / "photo.jpg").rename(job.path / "other.jpg")
-    assert errno_of(os.stat, there / "photo.jpg") == errno.ENOENT
+    until(lambda: errno_of(os.stat, there / "photo.jpg") == errno.ENOENT)
     (there / "other.jpg").unlink()
-    assert errno_of(os.stat, job.path / "other.jpg") == errno.ENOENT
+    until(lambda: errno_of(os.stat, job.path / "other.jpg") == errno.ENOENT)
+
+
+def test_a_name_that_the_kernel_remembers_is_sent_again(job: Job, there: Path) -> None:
+    replace_file(job.path / "photo.jpg", _JPEG)
+    assert (there / "photo.jpg").stat().st_size == len(_JPEG)
+
+    (job.path / "photo.jpg").unlink()
+    replace_file(there / "photo.jpg", _JPEG)
+
+    assert (job.path / "photo.jpg").read_bytes() == _JPEG
 
 
 def test_a_job_is_gone_for_both(studio: Studio, job: Job, there: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from jobfs.domain.jobs import Right
 from tests.mounted.actor import Actor
-from tests.mounted.studio import Account, Job, Studio, errno_of, on_both_databases
+from tests.mounted.studio import Account, Job, Studio, errno_of, on_both_databases, until
 from tests.mounted.syscalls import names, put
 from tests.pure.pictures import noise, saved
 
@@ -30,7 +30,9 @@ def ben(studio: Studio) -> Account:
 
 
 def _set_status(studio: Studio, job: Job, status: str) -> None:
+    """Set it by SQL alone, and return when the kernel has forgotten what it was before."""
     studio.sql(f"UPDATE job SET status = '{status}' WHERE id = {job.id}")  # noqa: S608
+    until(lambda: job.path.exists() == (status == "planned"))
 
 
 @dataclass
@@ -240,7 +242,7 @@ def test_a_renamed_job_keeps_its_numbers_and_its_old_name_is_gone(
 
     studio.sql(f"UPDATE job SET name = '{new.name}' WHERE id = {job.id}")  # noqa: S608
 
-    assert errno_of(os.stat, job.path) == errno.ENOENT
+    until(lambda: errno_of(os.stat, job.path) == errno.ENOENT)
     assert _numbers(new) == _moved(before, job.path, new)
     insider.actor.do("write", insider.writing, _PICTURE[1000:])
     insider.actor.do("close", insider.writing)

@@ -22,7 +22,7 @@ def test_a_row_says_what_a_client_can_do() -> None:
     section = table.section("Debian 12", cells("sftp", RESUME=FAILS))
 
     assert section.startswith("## Debian 12\n")
-    assert row("sftp", section) == ["yes", "yes", "**no**", *["yes"] * 5]
+    assert row("sftp", section) == ["yes", "yes", "**no**", *["yes"] * 6]
     assert row("client", section) == list(Case)
 
 

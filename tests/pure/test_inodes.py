@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from jobfs.domain import inodes
 from jobfs.domain.inodes import Inode, Kind
+from jobfs.domain.refusals import AddressRangeError, StaleInodeError
 
 
 @given(
@@ -31,7 +32,7 @@ def test_the_root_is_number_one() -> None:
 
 @pytest.mark.parametrize("number", [-1, 0, 2, (1 << 60) - 1, 7 << 60, 1 << 63, 2**64 - 1, 2**64])
 def test_a_number_that_is_no_address_is_stale(number: int) -> None:
-    with pytest.raises(inodes.StaleInodeError, match=str(number)) as refusal:
+    with pytest.raises(StaleInodeError, match=str(number)) as refusal:
         inodes.unpack(number)
 
     assert refusal.value.errno == errno.ESTALE
@@ -49,7 +50,7 @@ def test_a_number_that_is_no_address_is_stale(number: int) -> None:
     ],
 )
 def test_an_id_that_does_not_fit_gets_no_number(kind: Kind, account: int, row: int) -> None:
-    with pytest.raises(inodes.AddressRangeError) as refusal:
+    with pytest.raises(AddressRangeError) as refusal:
         inodes.pack(kind, account, row)
 
     assert refusal.value.errno == errno.EOVERFLOW

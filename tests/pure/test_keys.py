@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobfs.login import keys
+from jobfs.login.refusals import BadKeyError
 
 #: Made with a security key (ssh-keygen -t ed25519-sk and ecdsa-sk); only their form matters here.
 SK_ED25519 = "sk-ssh-ed25519@openssh.com"
@@ -113,7 +114,7 @@ def test_a_comment_cannot_break_a_line_or_a_terminal() -> None:
 def test_a_private_key_is_refused_without_being_repeated(wrapping: str, tmp_path: Path) -> None:
     private = make(tmp_path, "-t", "ed25519").with_suffix("").read_text()
 
-    with pytest.raises(keys.BadKeyError, match="private key") as refusal:
+    with pytest.raises(BadKeyError, match="private key") as refusal:
         keys.parse(wrapping.format(private))
 
     assert not any(part in str(refusal.value) for part in private.split() if len(part) > 12)
@@ -142,10 +143,10 @@ def test_a_private_key_is_refused_without_being_repeated(wrapping: str, tmp_path
     ],
 )
 def test_what_is_no_public_key_is_refused_with_the_reason(text: str, reason: str) -> None:
-    with pytest.raises(keys.BadKeyError, match=reason):
+    with pytest.raises(BadKeyError, match=reason):
         keys.parse(text)
 
 
 def test_an_rsa_key_of_unsafe_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(keys.BadKeyError, match="1024 bits: it needs 2048"):
+    with pytest.raises(BadKeyError, match="1024 bits: it needs 2048"):
         keys.parse(make(tmp_path, "-t", "rsa", "-b", "1024").read_text())

@@ -18,5 +18,11 @@ def test_a_worker_loads_nothing_that_decodes() -> None:
     assert loaded("jobfs.ingest.role, jobfs.daemon", *_DECODING) == ""
 
 
+def test_a_command_loads_nothing_that_answers_prometheus() -> None:
+    """Rooms count all the same; a role loads it when it begins to answer."""
+    rooms = "jobfs.cli.main, jobfs.daemon, jobfs.supervisor, jobfs.mount.role, jobfs.ingest.role"
+    assert loaded(rooms, "prometheus_client", "http.server") == ""
+
+
 def test_a_decoder_loads_nothing_that_serves() -> None:
     assert loaded("jobfs.ingest.child", "trio", "sqlalchemy", "structlog") == ""

@@ -6,7 +6,8 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from jobfs.domain.metadata import blocks, exif, tiff
 from jobfs.domain.metadata.merging import embedded
-from jobfs.domain.metadata.values import Moment, Place, UnreadableMetadataError
+from jobfs.domain.metadata.values import Moment, Place
+from jobfs.domain.refusals import UnreadableMetadataError
 from tests.pure.metadata import (
     BYTE,
     SRATIONAL,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jobfs.domain.metadata import blocks, exif, iptc, photoshop, tiff, xmp
 from jobfs.domain.metadata.bounds import MOST
 from jobfs.domain.metadata.merging import embedded, merged
-from jobfs.domain.metadata.values import Metadata, Source, UnreadableMetadataError
+from jobfs.domain.metadata.values import Metadata, Source
+from jobfs.domain.refusals import UnreadableMetadataError
 from tests.pure.metadata import (
     ASCII,
     UTF_8_NAMED,
@@ -198,4 +199,6 @@ def test_a_billion_laughs_in_a_real_jpeg_are_refused(corpus: Path) -> None:
     told = merged(from_jpeg((corpus / "malformed" / "xmp-billion-laughs.jpg").read_bytes()))
 
     assert told.model == "Canon EOS 40D"
-    assert told.everything["unreadable"] == {"XMP": "the XMP has a document type, as attacks have"}
+    assert told.everything["unreadable"] == {
+        "XMP": "the XMP has a document type, which no photo program writes"
+    }

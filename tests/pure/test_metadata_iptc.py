@@ -1,7 +1,8 @@
 import pytest
 
 from jobfs.domain.metadata import iptc, photoshop
-from jobfs.domain.metadata.values import Moment, Source, UnreadableMetadataError
+from jobfs.domain.metadata.values import Moment, Source
+from jobfs.domain.refusals import UnreadableMetadataError
 from tests.pure.metadata import UTF_8_NAMED, field, resource
 
 LATIN_NAMED = field(90, b"\x1b.A", record=1)

@@ -1,7 +1,8 @@
 import pytest
 
 from jobfs.domain.metadata import rdf, xmp
-from jobfs.domain.metadata.values import Moment, Place, UnreadableMetadataError
+from jobfs.domain.metadata.values import Moment, Place
+from jobfs.domain.refusals import UnreadableMetadataError
 from tests.pure.metadata import alternatives, from_xmp, listed, packet
 
 RICH = (

@@ -5,6 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobfs.domain import names
+from jobfs.domain.refusals import (
+    BadAccountNameError,
+    BadJobNameError,
+    BadNameError,
+    NameTooLongError,
+)
 
 CAMERA_NAMES = [
     "IMG_0001.JPG",
@@ -145,6 +151,13 @@ def test_a_sidecar_is_known_by_its_extension(name: str, expected: bool) -> None:
 )
 def test_the_names_of_status_files_are_reserved(name: str, expected: bool) -> None:
     assert names.is_reserved(name) is expected
+    assert not names.is_reserved(name, at_root=True)
+
+
+@pytest.mark.parametrize("name", ["_NO_JOBS.txt", "_CLOSED_JOBS.txt", ".in._CLOSED_JOBS.txt."])
+def test_beside_the_jobs_other_names_are_reserved(name: str) -> None:
+    assert names.is_reserved(name, at_root=True)
+    assert not names.is_reserved(name)
 
 
 @given(st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=60))
@@ -158,7 +171,7 @@ def test_an_entry_name_is_not_normalised() -> None:
 
 @pytest.mark.parametrize("raw", [b"Sch\xf6n.jpg", b"", b"a/b", b"a\0b"])
 def test_what_is_not_a_utf8_name_is_refused_with_einval(raw: bytes) -> None:
-    with pytest.raises(names.BadNameError) as refusal:
+    with pytest.raises(BadNameError) as refusal:
         names.entry_name(raw)
 
     assert refusal.value.errno == errno.EINVAL
@@ -167,7 +180,7 @@ def test_what_is_not_a_utf8_name_is_refused_with_einval(raw: bytes) -> None:
 def test_a_name_has_at_most_255_bytes() -> None:
     assert names.entry_name(b"x" * 255) == "x" * 255
 
-    with pytest.raises(names.NameTooLongError, match="256 bytes") as refusal:
+    with pytest.raises(NameTooLongError, match="256 bytes") as refusal:
         names.entry_name("ö".encode() * 128)
 
     assert refusal.value.errno == errno.ENAMETOOLONG
@@ -212,16 +225,14 @@ def test_a_job_name_is_kept_in_nfc() -> None:
     ],
 )
 def test_a_refused_job_name_is_told_which_rule_it_breaks(name: str, rule: str) -> None:
-    with pytest.raises(names.BadJobNameError, match=rule) as refusal:
+    with pytest.raises(BadJobNameError, match=rule) as refusal:
         names.job_name(name)
 
     assert refusal.value.errno == errno.EINVAL
 
 
 def test_a_refused_job_name_is_told_every_rule_it_breaks() -> None:
-    with pytest.raises(
-        names.BadJobNameError, match=r"slash, and it begins with a dot, and it ends"
-    ):
+    with pytest.raises(BadJobNameError, match=r"slash, and it begins with a dot, and it ends"):
         names.job_name("./x.")
 
 
@@ -239,7 +250,7 @@ def test_an_ordinary_login_name_may_name_an_account(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "Anna", "1a", "_a", "a" * 33, "änne", "a b", "a\n", "a/b"])
 def test_other_names_may_not_name_an_account(name: str) -> None:
-    with pytest.raises(names.BadAccountNameError) as refusal:
+    with pytest.raises(BadAccountNameError) as refusal:
         names.account_name(name)
 
     assert refusal.value.errno == errno.EINVAL

@@ -3,6 +3,7 @@
 import pytest
 
 from jobfs.login import passwords
+from jobfs.login.refusals import BadPasswordError
 
 
 def test_a_password_fits_its_own_hash_only() -> None:
@@ -41,7 +42,7 @@ def test_the_longest_password_counts_to_its_last_byte() -> None:
     ],
 )
 def test_a_password_that_sshd_could_not_check_is_refused(password: str, reason: str) -> None:
-    with pytest.raises(passwords.BadPasswordError, match=reason):
+    with pytest.raises(BadPasswordError, match=reason):
         passwords.hash_password(password)
 
 

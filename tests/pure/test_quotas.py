@@ -6,14 +6,8 @@ from hypothesis import strategies as st
 
 from jobfs.domain.accounts import FIRST_UID, account_of, uid_of
 from jobfs.domain.inodes import MAX_ACCOUNT
-from jobfs.domain.quotas import (
-    WARNINGS,
-    BadSizeError,
-    Usage,
-    nearness,
-    parse_size,
-    size_in_words,
-)
+from jobfs.domain.quotas import WARNINGS, Usage, nearness, parse_size, size_in_words
+from jobfs.domain.refusals import BadSizeError
 
 SIZES = st.integers(0, 2**63 - 1)
 

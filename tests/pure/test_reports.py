@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobfs.domain import inodes
-from jobfs.domain.names import BadNameError, NameTooLongError, is_reserved
+from jobfs.domain.names import is_reserved
 from jobfs.domain.quotas import Usage
+from jobfs.domain.refusals import BadNameError, NameTooLongError
 from jobfs.domain.reports import files, problems, receipt, root, status
 from jobfs.domain.reports.files import AT_ROOT, IN_JOB, Address, Report
 from jobfs.domain.reports.problems import Line
@@ -109,7 +110,10 @@ def test_files_are_counted_by_what_has_become_of_them() -> None:
 def test_a_card_may_be_formatted_when_all_that_arrived_is_checked() -> None:
     states = {UploadState.INGESTED: 12, UploadState.UNSUPPORTED: 1}
 
-    assert "Yes, if the number is right: 12 photos arrived" in told(replace(NOTHING, states=states))
+    text = told(replace(NOTHING, states=states))
+
+    assert "Yes, if the number is right: 12 photo files arrived" in text
+    assert "Not counted: 1 file of other kinds" in text
 
 
 @pytest.mark.parametrize(
@@ -117,10 +121,10 @@ def test_a_card_may_be_formatted_when_all_that_arrived_is_checked() -> None:
     [
         (UploadState.RECEIVING, "1 file being sent"),
         (UploadState.RECEIVED, "1 file not checked yet"),
-        (UploadState.INTERRUPTED, "1 file with a problem"),
-        (UploadState.INCOMPLETE, "1 file with a problem"),
-        (UploadState.DAMAGED, "1 file with a problem"),
-        (UploadState.FAILED, "1 file with a problem"),
+        (UploadState.INTERRUPTED, "1 file that is not safe"),
+        (UploadState.INCOMPLETE, "1 file that is not safe"),
+        (UploadState.DAMAGED, "1 file that is not safe"),
+        (UploadState.FAILED, "1 file that is not safe"),
     ],
 )
 def test_a_card_may_not_be_formatted_before(state: UploadState, words: str) -> None:
@@ -176,7 +180,7 @@ def test_folders_refused_names_and_empty_files_have_sections_when_there_are_any(
 
 def test_a_refused_name_is_told_with_its_remedy() -> None:
     assert "UTF-8" in status.why_refused(BadNameError("no"))
-    assert "300 bytes" in status.why_refused(NameTooLongError(300))
+    assert "300 bytes" in status.why_refused(NameTooLongError(300, 255))
 
 
 def test_the_last_ten_minutes_name_the_newest_and_count_the_others() -> None:
@@ -206,6 +210,16 @@ def test_the_page_for_photographers_explains_every_section() -> None:
     assert all(report.file_name in page for report in Report)
 
 
+def test_a_problem_of_the_last_ten_minutes_is_told_with_its_reason() -> None:
+    full = Arrival(NOW, "a.jpg", UploadState.INCOMPLETE, "the account is full")
+    known = Arrival(NOW, "b.jpg", UploadState.INGESTED, "an old one")
+
+    text = told(replace(NOTHING, lately=[full, known], lately_in_all=2))
+
+    assert "a.jpg: PROBLEM: the account is full\r\n" in text
+    assert "b.jpg: checked, a photo\r\n" in text
+
+
 @pytest.mark.parametrize("state", UploadState)
 def test_every_state_has_words(state: UploadState) -> None:
     text = told(replace(NOTHING, lately=[Arrival(NOW, "a.jpg", state)], lately_in_all=1))
@@ -223,6 +237,14 @@ def test_every_state_has_words(state: UploadState) -> None:
 )
 def test_the_room_left_is_told(usage: Usage, words: str) -> None:
     assert words in told(replace(NOTHING, usage=usage))
+
+
+def test_a_disk_that_is_full_is_told_to_everybody() -> None:
+    assert "The studio's disk is full" not in told(replace(NOTHING, free=10**12))
+    text = told(replace(NOTHING, free=48_000, usage=Usage(0, 2_000_000)))
+
+    assert "The studio's disk is full, or nearly: 48 kB left, for everybody." in text
+    assert "2 MB left of 2 MB" in text
 
 
 # --- _PROBLEMS.csv ---
@@ -325,6 +347,7 @@ def test_what_is_not_verified_is_listed_apart() -> None:
 
     assert "# stored, unverified: Class 1/roster.csv\n" in text
     assert "# 3 more files are not safe yet" in text
+    assert "A file of yours that is not named here is not" in text
     assert all(line.startswith("#") for line in text.splitlines())
 
 

@@ -3,7 +3,8 @@ from itertools import product
 
 import pytest
 
-from jobfs.domain.uploads import SEALED, TRANSITIONS, Change, IllegalChangeError, UploadState, after
+from jobfs.domain.refusals import IllegalChangeError
+from jobfs.domain.uploads import SEALED, TRANSITIONS, Change, UploadState, after
 
 #: Every legal change, written down a second time: a change of the rules must be made twice.
 LEGAL = {

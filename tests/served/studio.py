@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -58,11 +59,13 @@ class Studio:
         self.home = self.folder / "home"
         self.home.mkdir(mode=0o700)
         self.port = free_port()
+        self.metrics = {kind: free_port() for kind in ("mount", "login", "worker")}
         self.data = self.folder / "data"
         self.mountpoint = self.folder / "mnt"
         self.config_file = self.folder / "jobfs.toml"
         self.config_file.write_text(
-            f'[jobfs]\ndata = "{self.data}"\nmountpoint = "{self.mountpoint}"\n'
+            "".join(f"metrics.{kind} = {port}\n" for kind, port in self.metrics.items())
+            + f'[jobfs]\ndata = "{self.data}"\nmountpoint = "{self.mountpoint}"\n'
             f'database = "{database}"\n[sshd]\nlisten = ["127.0.0.1:{self.port}"]\n',
             encoding="utf-8",
         )
@@ -183,6 +186,13 @@ class Studio:
         with self.catalog.writing() as connection:
             jobs.add(connection, name, status=JobStatus.PLANNED, now=datetime.now(UTC))
         return name
+
+    def metrics_of(self, kind: str, *, port: int | None = None) -> str:
+        """Return what a role tells Prometheus; *port* is that of a further worker."""
+        url = f"http://127.0.0.1:{port or self.metrics[kind]}/metrics"
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            text: str = answer.read().decode()
+        return text
 
     # -- what the catalog says -------------------------------------------------------------------
 

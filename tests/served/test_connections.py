@@ -1,14 +1,18 @@
 """`jobfs connections`: who is logged in, with the real sshd and real clients."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import paramiko
+import pytest
 
 from jobfs.domain.uploads import UploadState
+from tests.served import folder
 from tests.served.clients import environment, options
 from tests.served.login_studio import SSH_FXP_INIT
 from tests.served.studio import PATIENCE, Studio, until
@@ -115,6 +119,40 @@ def test_what_was_being_sent_is_interrupted_when_the_command_returns(studio: Stu
         studio.jobfs("connections", "end", "anna")
 
         assert studio.states("cut.jpg") == [UploadState.INTERRUPTED]
+
+
+def test_removing_an_account_ends_its_upload_and_keeps_what_it_sent_under_its_name(
+    studio: Studio,
+) -> None:
+    job = studio.new_job()
+    studio.jobfs("account", "add", "eva", "--all-jobs", "--key", str(studio.home / "ben.pub"))
+    with (
+        suppress(OSError, EOFError, paramiko.SSHException),
+        studio.connected("eva", key=studio.home / "ben") as sftp,
+    ):
+        with sftp.open(f"/{job}/whole.jpg", "wb") as whole:
+            whole.write(folder.jpeg(1))
+        studio.wait_for_photos(job, 1)
+        cut = sftp.open(f"/{job}/cut.jpg", "wb")
+        cut.write(b"\xff\xd8\xff\xe0" + bytes(100_000))
+        cut.flush()
+        studio.wait_for_bytes("cut.jpg", 100_000)
+
+        studio.jobfs("account", "remove", "eva")
+
+        assert "eva" not in accounts(studio)
+        studio.wait_for_state("cut.jpg", UploadState.INTERRUPTED)
+    (photo,) = studio.listing("photo", "list", job)
+    shown: Any = studio.listing("photo", "show", str(photo["id"]))
+    (problem,) = studio.listing("problems", job)
+    events = map(json.loads, studio.jobfs("events", "--job", job, "--json").splitlines())
+    assert (photo["path"], shown["uploader"]) == ("whole.jpg", "eva")
+    assert (problem["path"], problem["kind"]) == ("cut.jpg", "interrupted")
+    assert problem["uploader"] == "eva"
+    assert "eva" in {event["account"] for event in events}
+    refusal = pytest.raises(paramiko.AuthenticationException)
+    with refusal, studio.connected("eva", key=studio.home / "ben"):
+        pass
 
 
 def test_an_account_without_connections_has_none_to_end(studio: Studio) -> None:

@@ -7,7 +7,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,8 @@ from jobfs import mounts
 from jobfs.catalog import accounts, jobs
 from jobfs.catalog.engine import Catalog
 from jobfs.domain.jobs import JobStatus
-from jobfs.login import connections, files, hostkeys, namespace, passwords, role
-from jobfs.login.ports import AddressTakenError
+from jobfs.login import connections, files, hostkeys, namespace, passwords, ports
+from jobfs.login.refusals import AddressTakenError, SshdDiedError
 from tests.served.login_studio import NOON, LoginStudio, login_studio
 
 
@@ -413,10 +414,44 @@ async def test_a_taken_port_is_named(studio: LoginStudio) -> None:
             pass
 
 
+async def test_an_address_that_is_let_go_a_moment_later_is_taken(
+    studio: LoginStudio,
+) -> None:
+    """A process that was killed listens until the kernel has taken it apart."""
+    studio.add("bob", key=True)
+    earlier = socket.create_server(("127.0.0.1", studio.port))
+
+    with _told(ports.log, "waiting for whoever listens on 127.0.0.1:", earlier.close):
+        async with studio.serving():
+            answer = await studio.sftp("bob", "ls")
+
+    assert answer.status == 0, answer.said
+
+
+@contextmanager
+def _told(logger: logging.Logger, beginning: str, act: Callable[[], None]) -> Iterator[None]:
+    """Act as soon as somebody logs a line that begins so; it must happen during the block."""
+    seen = []
+
+    class Reader(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().startswith(beginning):
+                seen.append(record)
+                act()
+
+    reader = Reader()
+    logger.addHandler(reader)
+    try:
+        yield
+    finally:
+        logger.removeHandler(reader)
+    assert seen
+
+
 async def test_the_death_of_sshd_is_told_and_ends_its_connections(studio: LoginStudio) -> None:
     studio.add("bob", key=True)
 
-    death = pytest.RaisesExc(role.SshdDiedError, match="status -9")
+    death = pytest.RaisesExc(SshdDiedError, match="status -9")
     with pytest.RaisesGroup(death, flatten_subgroups=True):
         async with studio.serving(), studio.connected("bob") as client:
             os.kill(int(studio.config.pid_file.read_text()), signal.SIGKILL)

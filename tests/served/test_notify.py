@@ -118,6 +118,19 @@ def test_a_worker_that_is_watched_shows_its_life_from_its_event_loop(studio: Stu
         assert ["STOPPING=1", "STATUS=ending"] in worker.hear_until("STOPPING=1")
 
 
+def test_a_worker_says_that_the_queue_is_paused_and_when_it_is_no_more(studio: Studio) -> None:
+    studio.jobfs("init")
+    studio.jobfs("queue", "pause")
+    with started(studio, "worker") as worker:
+        (_, works), paused = worker.hear(), worker.hear()
+        studio.jobfs("queue", "resume")
+        resumed = worker.hear()
+
+        assert paused == ["STATUS=begins nothing: the queue is paused, see `jobfs queue resume`"]
+        assert resumed == [works] == ["STATUS=makes photos of uploads, 2 at once"]
+        assert worker.end() == 0
+
+
 def test_a_role_that_jobfs_up_has_started_says_nothing(studio: Studio) -> None:
     """The service manager takes it for the main process otherwise, or complains."""
     studio.jobfs("init")

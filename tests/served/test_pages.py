@@ -48,6 +48,7 @@ def stands_for(studio: Studio) -> dict[str, str]:
     return {
         "photos.example.com": "127.0.0.1",
         "2222": str(studio.port),
+        "9722": str(studio.metrics["mount"]),
         "/etc/jobfs/jobfs.toml": str(studio.config_file),
         "/var/lib/jobfs": str(studio.data),
         "/srv/jobfs": str(studio.mountpoint),

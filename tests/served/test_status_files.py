@@ -1,15 +1,16 @@
 """The files that jobfs writes for photographers, as real SFTP clients meet them."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.served import clients, folder
+from tests.served import clients, folder, pages
 from tests.served.matrix import on_sshfs, programs
 from tests.served.matrix.program import Command, Program
 from tests.served.matrix.test_commands import PROGRAMS, needs_ssh
-from tests.served.studio import Studio, until
+from tests.served.studio import Studio, running_studio, until
 
 OURS = ("_STATUS.txt", "_PROBLEMS.csv", "_RECEIPT.sha256")
 
@@ -84,6 +85,25 @@ def test_the_receipt_is_checked_in_the_photographers_own_folder(sent: Sent) -> N
     assert "# stored, unverified: notes.txt" in receipt
 
 
+def test_the_commands_of_the_page_name_what_has_not_arrived(sent: Sent) -> None:
+    """One of the files of the card was forgotten, and one is no photo."""
+    client = programs.Sftp(sent.studio, sent.job)
+    (sent.card / "Klasse 1a/forgotten one.jpg").write_bytes(folder.jpeg(99))
+    (sent.card / "notes.txt").write_text("no photo")
+    assert client.run(client.put(sent.card / "notes.txt")).status == 0
+    assert client.run(client.get("_RECEIPT.sha256", sent.card / "_RECEIPT.sha256")).status == 0
+    (block,) = pages.blocks("photographers/status.md")
+
+    typed = subprocess.run(
+        ["bash", "-euc", block.commands], cwd=sent.card, capture_output=True, text=True, check=True
+    )
+
+    lines = typed.stdout.splitlines()
+    assert all(line.endswith(": OK") for line in lines[:-2])
+    assert lines[-2:] == ["Klasse 1a/forgotten one.jpg", "notes.txt"]
+    assert len(lines) == len(sent.photos) + 2
+
+
 def test_a_photographer_is_told_that_a_card_may_be_formatted(sent: Sent, tmp_path: Path) -> None:
     client = programs.LftpPut(sent.studio, sent.job)
     status = tmp_path / "_STATUS.txt"
@@ -91,7 +111,7 @@ def test_a_photographer_is_told_that_a_card_may_be_formatted(sent: Sent, tmp_pat
     def is_told() -> bool:
         status.unlink(missing_ok=True)
         assert client.run(client.get("_STATUS.txt", status)).status == 0
-        return f"Yes, if the number is right: {len(sent.photos)} photos" in status.read_text()
+        return f"Yes, if the number is right: {len(sent.photos)} photo files" in status.read_text()
 
     until(is_told)
 
@@ -145,6 +165,38 @@ def test_rsync_with_delete_on_sshfs_ends_well(sent: Sent, program: type[on_sshfs
 
     assert answer.status == 0, answer.said
     sent.assert_is_whole()
+
+
+@pytest.fixture
+def closing_studio() -> Iterator[Studio]:
+    """A studio in which anna has one job that is planned, and one that was closed."""
+    with running_studio() as studio:
+        studio.jobfs("job", "status", "Cup2026", "planned")
+        studio.jobfs("job", "status", "Cup2026", "selling")
+        yield studio
+
+
+def test_mirroring_all_jobs_at_once_ends_well(closing_studio: Studio, tmp_path: Path) -> None:
+    """What jobfs writes beside the jobs is neither here nor there, or an old one is sent back."""
+    root = closing_studio.mountpoint / "anna"
+    photos = folder.make(tmp_path / "mine/PlainviewHSFall2026")
+    (tmp_path / "fetched").mkdir()
+    rclone, lftp = programs.Rclone(closing_studio, ""), programs.LftpMirror(closing_studio, "")
+
+    for command in (
+        lftp.commands(f'mirror -R --delete "{tmp_path}/mine" /'),
+        rclone.command("sync", str(tmp_path / "mine"), rclone.remote()),
+        lftp.commands(f'mirror --delete / "{tmp_path}/fetched"'),
+    ):
+        run(lftp, command)
+    (tmp_path / "fetched/_CLOSED_JOBS.txt").write_text("an old one")
+    run(lftp, lftp.commands(f'mirror -R --delete "{tmp_path}/fetched" /'))
+    run(rclone, rclone.command("sync", str(tmp_path / "fetched"), rclone.remote()))
+
+    assert {path.name for path in root.iterdir()} == {"PlainviewHSFall2026", "_CLOSED_JOBS.txt"}
+    until(lambda: "Cup2026" in (root / "_CLOSED_JOBS.txt").read_text())
+    assert len([*root.rglob("*.jpg"), *root.rglob("*.JPG")]) == len(photos)
+    assert closing_studio.listing("trash", "list", "PlainviewHSFall2026") == []
 
 
 @every_program

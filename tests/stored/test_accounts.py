@@ -8,7 +8,13 @@ from sqlalchemy import text
 from jobfs.catalog import accounts, feed
 from jobfs.catalog.accounts import PublicKey
 from jobfs.catalog.engine import Catalog
-from jobfs.domain.names import BadAccountNameError
+from jobfs.catalog.refusals import (
+    AccountExistsError,
+    KeyExistsError,
+    NoSuchAccountError,
+    NoSuchKeyError,
+)
+from jobfs.domain.refusals import BadAccountNameError
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 KEY = PublicKey(line="ssh-ed25519 AAAA", fingerprint="SHA256:one", comment="camera")
@@ -33,7 +39,7 @@ def test_a_name_is_given_once(catalog: Catalog) -> None:
     with catalog.writing() as connection:
         accounts.add(connection, "bob", now=NOON)
 
-    with pytest.raises(accounts.AccountExistsError, match="'bob'"), catalog.writing() as connection:
+    with pytest.raises(AccountExistsError, match="'bob'"), catalog.writing() as connection:
         accounts.add(connection, "bob", now=NOON)
 
 
@@ -45,7 +51,7 @@ def test_a_name_that_is_no_login_name_is_refused(catalog: Catalog) -> None:
 def test_an_unknown_name_is_named_in_the_refusal(catalog: Catalog) -> None:
     with (
         catalog.reading() as connection,
-        pytest.raises(accounts.NoSuchAccountError, match="'nobody-here'"),
+        pytest.raises(NoSuchAccountError, match="'nobody-here'"),
     ):
         accounts.by_name(connection, "nobody-here")
 
@@ -83,7 +89,7 @@ def test_an_account_has_a_key_once(catalog: Catalog) -> None:
         bob = accounts.add(connection, "bob", now=NOON)
         accounts.add_key(connection, bob, KEY, now=NOON)
 
-    with pytest.raises(accounts.KeyExistsError), catalog.writing() as connection:
+    with pytest.raises(KeyExistsError), catalog.writing() as connection:
         accounts.add_key(connection, bob, KEY, now=NOON)
 
 
@@ -107,7 +113,7 @@ def test_a_removed_key_is_gone_and_an_unknown_one_is_refused(catalog: Catalog) -
 
     with catalog.reading() as connection:
         assert accounts.by_name(connection, "bob").keys == ()
-    with pytest.raises(accounts.NoSuchKeyError), catalog.writing() as connection:
+    with pytest.raises(NoSuchKeyError), catalog.writing() as connection:
         accounts.remove_key(connection, bob, KEY.fingerprint)
 
 

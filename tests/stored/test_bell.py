@@ -18,8 +18,9 @@ from sqlalchemy import Connection, text
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from jobfs.catalog import feed, jobs, migrate
-from jobfs.catalog.engine import Catalog, CatalogUnavailableError
+from jobfs.catalog.engine import Catalog
 from jobfs.catalog.feed import Event, Position
+from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.database import LONGEST_PAUSE, Bell, Database, bell, follow
 from jobfs.domain.jobs import JobStatus
 from tests.conftest import PostgreSQL

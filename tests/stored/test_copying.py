@@ -13,8 +13,8 @@ from sqlalchemy import delete, func, select, text
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import copying, feed, jobs
 from jobfs.catalog import studio as studios
-from jobfs.catalog.copying import CopyDiffersError, NotEmptyError
 from jobfs.catalog.engine import Catalog, Connection
+from jobfs.catalog.refusals import CopyDiffersError, NotEmptyError
 from jobfs.catalog.schema import AccountRow, Base, EventRow
 from jobfs.domain.jobs import JobStatus
 from tests.conftest import PostgreSQL

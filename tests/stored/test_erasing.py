@@ -13,12 +13,12 @@ from sqlalchemy import Connection, func, select, text
 
 from jobfs import database as door
 from jobfs.blobs import ledger
+from jobfs.blobs.refusals import BadLedgerError
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import codes, erasing, erasures, feed, jobs, metadata, tasks, usage
 from jobfs.catalog.engine import Catalog
-from jobfs.catalog.erasing import InUseError, JobNotEmptyError
 from jobfs.catalog.erasures import Erasure, Kind
-from jobfs.catalog.photo_listing import NoSuchPhotoError
+from jobfs.catalog.refusals import InUseError, JobNotEmptyError, NoSuchPhotoError
 from jobfs.catalog.schema import Base
 from jobfs.cli.main import main
 from jobfs.config import RetentionConfig
@@ -321,7 +321,7 @@ def test_an_erasure_never_reaches_what_began_after_it(wedding: Wedding, kind: Ki
 def test_a_damaged_file_of_erasures_is_refused(wedding: Wedding) -> None:
     wedding.store.ledger.file.write_text("not a line\n")
 
-    with pytest.raises(ledger.BadLedgerError, match="damaged"):
+    with pytest.raises(BadLedgerError, match="damaged"):
         ledger.read(wedding.store.ledger.file)
 
 

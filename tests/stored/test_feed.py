@@ -78,7 +78,24 @@ def test_the_end_is_behind_all_that_can_be_read(catalog: Catalog) -> None:
 def test_an_empty_feed_ends_where_it_starts(catalog: Catalog) -> None:
     with catalog.reading() as connection:
         assert feed.end(connection) == START
-        assert feed.look(connection, START) == ([], False)
+        assert feed.look(connection, START) == (START, [], False)
+
+
+def test_who_looks_for_some_kinds_is_told_of_no_others_and_need_not_pass_them_again(
+    catalog: Catalog,
+) -> None:
+    wanted = frozenset({EventKind.JOB_STATUS})
+    with catalog.writing() as connection:
+        feed.append(connection, EventKind.JOB_ADDED, job_id=1)
+        feed.append(connection, EventKind.JOB_STATUS, job_id=2)
+        feed.append(connection, EventKind.JOB_ADDED, job_id=3)
+
+    with catalog.reading() as connection:
+        seen = feed.look(connection, START, wanted)
+
+        assert [event.job_id for event in seen.events] == [2]
+        assert seen.position == feed.end(connection)
+        assert feed.look(connection, seen.position, wanted) == (seen.position, [], False)
 
 
 def test_a_transaction_that_fails_leaves_no_event(catalog: Catalog) -> None:
@@ -97,7 +114,7 @@ def test_what_was_begun_first_and_committed_last_is_not_lost(on_postgresql: Cata
         assert events(on_postgresql) == []
         with on_postgresql.reading() as connection:
             assert feed.end(connection) == START
-            assert feed.look(connection, START) == ([], True)
+            assert feed.look(connection, START) == (START, [], True)
 
     assert [event.job_id for event in events(on_postgresql)] == [1, 2]
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from jobfs.blobs.store import BlobStore, StoreFailedError, new_key
+from jobfs.blobs.refusals import StoreFailedError
+from jobfs.blobs.store import BlobStore, new_key
 from jobfs.catalog import accounts
 from jobfs.catalog.engine import Catalog
 from jobfs.cli import sources
+from jobfs.cli.refusals import ChangingError, UnreadableError
 from jobfs.domain.jobs import JobStatus
 from tests.stored import studio
 from tests.stored.imported import BLUE, GREEN, LONG_AGO, RED, ImportedJob, Shown, card, tree
@@ -182,7 +184,7 @@ def test_incomplete_and_foreign_files_are_kept_and_listed_each_time(
     assert incomplete.startswith(
         "incomplete: cut.jpg: the JPEG file ends before the picture begins"
     )
-    assert unsupported.startswith("unsupported: note.pages: the file is no image")
+    assert unsupported.startswith("unsupported: note.pages: the file is no picture")
     assert "copied 0 files (0 bytes), 8 were there, 0 refused, 2 with problems" in second.stdout
     states = {path: file.state for path, file in job.files().items()}
     assert states["cut.jpg"] == "incomplete"
@@ -256,7 +258,7 @@ def test_a_file_that_is_written_while_it_is_read_is_noticed(source: Path, store:
                 yield data
 
         key = new_key()
-        with pytest.raises(sources.ChangingError, match="changed while it was read"):
+        with pytest.raises(ChangingError, match="changed while it was read"):
             store.take(key, chunks_with_a_writer())
 
     assert not store.original(key).exists()
@@ -268,7 +270,7 @@ def test_a_folder_that_has_become_a_link_is_not_entered(source: Path) -> None:
 
     with (
         sources.folder(source) as folder,
-        pytest.raises(sources.UnreadableError),
+        pytest.raises(UnreadableError),
         sources.folder("Class 1", within=folder),
     ):
         pass

@@ -20,7 +20,7 @@ from PIL import Image
 from zxingcpp import BarcodeFormat
 
 from jobfs import database as door
-from jobfs import processes
+from jobfs import metrics, processes
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import photo_listing, photos, problems, roles, tasks, uploads
 from jobfs.catalog.engine import Catalog, Connection
@@ -30,8 +30,9 @@ from jobfs.config import Config, IngestConfig, standard_renditions
 from jobfs.database import Database
 from jobfs.domain.uploads import UploadState
 from jobfs.ingest import child, pipeline, role
-from jobfs.ingest.decoder import PICTURES, Decoders, DecoderStartError, open_decoders
+from jobfs.ingest.decoder import PICTURES, Decoders, open_decoders
 from jobfs.ingest.outcomes import Broken, Decoded, Outcome, Refused
+from jobfs.ingest.refusals import DecoderStartError
 from tests.stored.sending import Sender, now, picture, shot_at
 
 ONE = IngestConfig(decoders=1)
@@ -351,6 +352,7 @@ async def test_a_decoder_that_dies_of_a_picture_costs_that_picture_alone(tmp_pat
 
 
 async def test_a_decoder_that_dies_idle_harms_nobody(tmp_path: Path) -> None:
+    before = restarts("died")
     async with open_decoders(ONE, standard_renditions()) as decoders:
         os.kill(decoders.pids[0], signal.SIGKILL)
 
@@ -358,6 +360,12 @@ async def test_a_decoder_that_dies_idle_harms_nobody(tmp_path: Path) -> None:
             outcomes = [await decoders.decode(descriptor) for _ in range(2)]
 
     assert isinstance(outcomes[-1], Decoded)
+    assert restarts("died") == before + 1
+
+
+def restarts(reason: str) -> float:
+    """Return how many decoders were followed by another for this reason."""
+    return metrics.DECODER_RESTARTS.of(reason).value
 
 
 async def test_a_picture_that_is_wanted_no_more_costs_its_decoder_alone(tmp_path: Path) -> None:
@@ -375,6 +383,7 @@ async def test_a_picture_that_is_wanted_no_more_costs_its_decoder_alone(tmp_path
 
 
 async def test_a_worn_out_decoder_is_replaced_and_no_picture_is_lost(tmp_path: Path) -> None:
+    before = restarts("worn")
     async with (
         open_decoders(ONE, standard_renditions()) as decoders,
         opened(b"no picture", tmp_path) as descriptor,
@@ -384,6 +393,7 @@ async def test_a_worn_out_decoder_is_replaced_and_no_picture_is_lost(tmp_path: P
 
         assert decoders.pids != first
     assert all(isinstance(outcome, Refused) for outcome in outcomes)
+    assert restarts("worn") == before + 1
 
 
 async def test_decoders_that_cannot_begin_are_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,6 +408,7 @@ async def test_decoders_that_cannot_begin_are_said_so(monkeypatch: pytest.Monkey
 
 async def test_a_decoder_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     hasty = msgspec.structs.replace(ONE, time_limit=timedelta(milliseconds=1))
+    before = restarts("killed")
     async with (
         open_decoders(hasty, standard_renditions()) as decoders,
         opened(picture(), tmp_path) as descriptor,
@@ -410,6 +421,7 @@ async def test_a_decoder_that_takes_too_long_is_killed(tmp_path: Path) -> None:
         assert decoders.pids != [pid]
     assert isinstance(outcome, Broken)
     assert "takes too long to open" in outcome.reason
+    assert restarts("killed") > before
 
 
 async def test_a_picture_with_too_many_pixels_is_never_decoded(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, insert, select, text, update
 from jobfs.catalog import feed, grants, jobs
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.grants import Grant
-from jobfs.catalog.jobs import JobExistsError, NoSuchJobError
+from jobfs.catalog.refusals import JobExistsError, NoSuchJobError
 from jobfs.catalog.schema import AccountRow, EntryRow, JobRow
 from jobfs.domain.jobs import JobStatus, Right
-from jobfs.domain.names import BadJobNameError
+from jobfs.domain.refusals import BadJobNameError
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

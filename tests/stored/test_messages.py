@@ -64,6 +64,7 @@ UNFITTING: dict[str, Outcome] = {
     "one that is no JPEG": replace(PICTURE, renditions=(replace(SMALL, data=b"<html>"),)),
     "no size": replace(PICTURE, width=0),
     "no end of pixels": replace(PICTURE, width=2**62),
+    "work that took no time at all, or for ever": replace(PICTURE, rendering=float("nan")),
     "too many codes": replace(PICTURE, codes=(CODE,) * (MOST + 1)),
     "a text that no database takes": replace(PICTURE, codes=(replace(CODE, text="a\0"),)),
     "another state": replace(REFUSED, kind=UploadState.INGESTED),

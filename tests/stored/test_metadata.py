@@ -188,7 +188,8 @@ def test_a_sidecar_that_cannot_be_read_is_a_problem_in_plain_words(wedding: Wedd
     (problem,) = wedding.do(problems.listing)
     assert (problem.path, problem.kind) == ("IMG_1.xmp", "damaged")
     assert (
-        problem.text == "the sidecar cannot be read: the XMP has a document type, as attacks have"
+        problem.text
+        == "the sidecar cannot be read: the XMP has a document type, which no photo program writes"
     )
     assert state(wedding, upload) is UploadState.DAMAGED
     assert title(wedding) is None

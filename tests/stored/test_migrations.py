@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 
 from jobfs.catalog import feed, migrate
 from jobfs.catalog.engine import Catalog
-from jobfs.catalog.migrate import MissingSchemaError, NewerSchemaError
+from jobfs.catalog.refusals import MissingSchemaError, NewerSchemaError
 from jobfs.catalog.schema import Base
 from tests.conftest import PostgreSQL
 from tests.stored.studio import account, job, plain_sql

@@ -63,7 +63,7 @@ def test_codes_go_with_their_photo(sender: Sender) -> None:
     sender.remove("IMG_1.JPG")
 
     with sender.catalog.writing() as connection:
-        purged = purging.purge(connection, removed_before=now() + timedelta(days=1))
+        purged = purging.purge(connection, removed_before=now() + timedelta(days=1), now=now())
 
     assert purged.uploads == 1
     assert listed(sender) == []

@@ -10,8 +10,8 @@ from jobfs import database as door
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import problems, purging, tasks, trash, uploads
 from jobfs.catalog.engine import Catalog
+from jobfs.catalog.refusals import NoSuchItemError
 from jobfs.catalog.schema import BlobRow, EntryRow, PhotoRow, RenditionRow, TaskRow, UploadRow
-from jobfs.catalog.trash import NoSuchItemError
 from jobfs.config import RetentionConfig
 from jobfs.database import Database
 from jobfs.domain.events import EventKind

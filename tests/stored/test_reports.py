@@ -149,8 +149,21 @@ def test_a_name_is_jobfs_s_own_in_a_jobs_own_directory(
     wedding.folder(("Class 1",))
     above, _, name = path.rpartition("/")
 
-    assert reports.is_kept(connection, look(connection, anna, above).inode, name.encode()) is kept
-    assert reports.may_be_kept(name.encode()) is (name != "a.jpg")
+    parent = look(connection, anna, above).inode
+
+    assert reports.is_kept(connection, parent, name.encode()) is kept
+    assert reports.may_be_kept(parent, name.encode()) is (name != "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("_NO_JOBS.txt", True), ("_CLOSED_JOBS.txt.filepart", True), ("_STATUS.txt", False)],
+)
+def test_other_names_are_jobfs_s_own_beside_the_jobs(
+    connection: Connection, anna: int, name: str, *, kept: bool
+) -> None:
+    assert reports.may_be_kept(root_of(anna), name.encode()) is kept
+    assert reports.is_kept(connection, root_of(anna), name.encode()) is kept
 
 
 # --- beside the jobs ---
@@ -240,6 +253,17 @@ def test_the_status_lists_the_last_ten_minutes(wedding: Job, tell: Callable[...,
     assert "  12:00:05  Class 1/24.jpg: received" in lately
     assert "... and 5 more" in lately
     assert "Nothing has arrived." in later
+
+
+def test_a_sidecar_that_was_read_is_told_to_be_no_photo(
+    connection: Connection, wedding: Job, tell: Callable[..., str]
+) -> None:
+    upload = wedding.upload("a.xmp", UploadState.INGESTED)
+    connection.execute(update(UploadRow).where(UploadRow.id == upload).values(format="XMP"))
+
+    text = tell(Report.STATUS, now=NOON + timedelta(minutes=1))
+
+    assert "  a.xmp: kept as it is, no photo" in text
 
 
 def test_the_status_warns_of_folders_and_refused_names(

@@ -190,11 +190,11 @@ def test_what_is_ingested_listed_or_not_received_is_not_stuck(
     jobfs("status")
 
 
-def test_an_import_may_wait_for_hours(jobfs: Run, catalog: Catalog) -> None:
+def test_an_imported_file_is_a_received_upload_as_any_other(jobfs: Run, catalog: Catalog) -> None:
     with catalog.writing() as connection:
-        received(connection, "a.jpg", 300 * MINUTE, priority=Priority.IMPORT)
+        received(connection, "a.jpg", 16 * MINUTE, priority=Priority.IMPORT)
 
-    jobfs("status")
+    assert [one["path"] for one in seen(jobfs, status=1)["stuck"]] == ["Job a/a.jpg"]
 
 
 def test_what_was_just_retried_has_its_time_again(jobfs: Run, catalog: Catalog) -> None:

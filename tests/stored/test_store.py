@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobfs.blobs.store import BlobStore, LostBytesError, new_key
+from jobfs.blobs.refusals import LostBytesError
+from jobfs.blobs.store import BlobStore, new_key
 
 BLOCK = 1 << 20  # bytes; more than a block of any file system
 

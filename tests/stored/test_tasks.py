@@ -7,7 +7,8 @@ import pytest
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import feed, tasks, uploads
 from jobfs.catalog.engine import Catalog
-from jobfs.catalog.tasks import NoSuchTaskError, Task
+from jobfs.catalog.refusals import NoSuchTaskError
+from jobfs.catalog.tasks import Task
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change, UploadState
 from tests.stored.sending import Sender, now, pending

@@ -7,7 +7,8 @@ import pytest
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import photos, tasks, uploads
 from jobfs.catalog.engine import Catalog
-from jobfs.catalog.trash import BeingSentError, Item, Kind, NoSuchItemError
+from jobfs.catalog.refusals import BeingSentError, NoSuchItemError
+from jobfs.catalog.trash import Item, Kind
 from jobfs.domain.events import EventKind
 from jobfs.domain.uploads import Change, UploadState
 from jobfs.tree import versions

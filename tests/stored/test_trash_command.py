@@ -1,6 +1,9 @@
 """`jobfs trash`, by the commands a person types."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +14,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Connection, update
 
 from jobfs.blobs.store import BlobStore
+from jobfs.catalog import erasures, tasks
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import EntryRow
 from jobfs.cli.main import main
+from tests.stored.sending import claimed
 from tests.stored.wedding import RED, Wedding
 
 Run = Callable[..., Result]
@@ -98,6 +103,55 @@ def test_purging_deletes_what_is_old_enough(wedding: Wedding, jobfs: Run) -> Non
 
     assert said.stdout == "files and versions deleted for good: 1\n"
     assert listed(jobfs) == []
+    assert wedding.files() == set()
+
+
+#: Strikes the rows of what is in the trash, and dies before it deletes a byte.
+_KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from jobfs.catalog import purging
+from jobfs.catalog.engine import Catalog
+
+now = datetime.now(UTC)
+with Catalog(sys.argv[1]).writing() as connection:
+    purging.purge(connection, removed_before=now, now=now)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("command", ["trash purge --yes", "fsck --repair"])
+def test_what_a_killed_purge_has_left_goes_with_the_next_command(
+    wedding: Wedding, jobfs: Run, database_url: str, command: str
+) -> None:
+    wedding.ingest(wedding.send("Wedding/a.jpg", RED))
+    wedding.unlink("Wedding/a.jpg")
+    killed = subprocess.run([sys.executable, "-c", _KILLED, database_url], check=False)
+    assert (killed.returncode, listed(jobfs)) == (-signal.SIGKILL, [])
+    assert len(wedding.files()) == 2
+
+    jobfs(*command.split())
+
+    assert wedding.files() == set()
+    assert wedding.do(erasures.bytes_left) == []
+
+
+def test_bytes_that_cannot_be_deleted_are_told_and_deleted_later(
+    wedding: Wedding, jobfs: Run
+) -> None:
+    upload = wedding.send("Wedding/a.jpg", RED)
+    wedding.unlink("Wedding/a.jpg")
+    wedding.do(tasks.finish, claimed(wedding.catalog, upload.id))
+    original = wedding.store.original(upload.blob_key)
+    original.unlink()
+    original.mkdir()  # not even root unlinks a directory
+
+    told = jobfs("trash", "purge", "--yes", status=1)
+    original.rmdir()
+    original.write_bytes(RED)
+    jobfs("trash", "purge", "--yes")
+
+    assert f"{original} cannot be deleted" in told.stderr
     assert wedding.files() == set()
 
 

@@ -9,7 +9,7 @@ from jobfs.catalog import accounts, grants, jobs
 from jobfs.catalog.engine import Catalog
 from jobfs.domain import inodes
 from jobfs.domain.jobs import JobStatus, Right
-from jobfs.domain.names import BadNameError, NameTooLongError
+from jobfs.domain.refusals import BadNameError, NameTooLongError
 from jobfs.errors import JobfsError
 from jobfs.tree import attributes, changes, versions, views
 from jobfs.tree.changes import Place

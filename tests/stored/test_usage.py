@@ -168,7 +168,7 @@ class Sending(RuleBasedStateMachine):
     def purge(self) -> None:
         """Empty the trash."""
         late = NOON + timedelta(days=1)
-        self._do(lambda it: purging.purge(it, removed_before=late, job_id=self._job_id))
+        self._do(lambda it: purging.purge(it, removed_before=late, job_id=self._job_id, now=late))
 
     @invariant()
     def nothing_drifts(self) -> None:

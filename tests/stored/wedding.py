@@ -134,7 +134,7 @@ class Wedding:
 
     def purge(self, *, removed_before: datetime = LATER, job_id: int | None = None) -> Purged:
         """Strike what came into the trash before an instant; the bytes stay."""
-        return self.do(purging.purge, removed_before=removed_before, job_id=job_id)
+        return self.do(purging.purge, removed_before=removed_before, job_id=job_id, now=LATER)
 
     def names(self, path: str = "Wedding") -> list[str]:
         """Return the names in a directory."""

@@ -7,9 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jobfs.catalog import clock, roles
-from jobfs.catalog.engine import CatalogUnavailableError
-from jobfs.catalog.migrate import MissingSchemaError, NewerSchemaError, OlderSchemaError
-from jobfs.catalog.opening import BadDatabaseUrlError
+from jobfs.catalog.refusals import (
+    BadDatabaseUrlError,
+    CatalogUnavailableError,
+    MissingSchemaError,
+    NewerSchemaError,
+    OlderSchemaError,
+)
 from jobfs.cli.checks import places
 from jobfs.cli.checks.findings import Finding, ok, unfit, warning
 from jobfs.cli.studio import Studio

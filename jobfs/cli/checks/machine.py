@@ -17,7 +17,7 @@ from jobfs.ingest.confinement import Layer
 from jobfs.login import sshd
 from jobfs.login.files import EXTRAUSERS
 from jobfs.login.namespace import NSSWITCH
-from jobfs.login.sshd import MissingProgramError
+from jobfs.login.refusals import MissingProgramError
 
 FUSE = Path("/dev/fuse")
 #: What jobfs calls, beside sshd.

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from jobfs.domain.metadata import texts, times
 from jobfs.domain.metadata.bounds import bounded
-from jobfs.domain.metadata.values import Facts, Json, Source, UnreadableMetadataError
+from jobfs.domain.metadata.values import Facts, Json, Source
+from jobfs.domain.refusals import UnreadableMetadataError
 
 #: Most bytes of those fields that programs cut to fit, by record and number.
 TITLE, KEYWORD, CREATOR, COPYRIGHT, CAPTION = (2, 5), (2, 25), (2, 80), (2, 116), (2, 120)

@@ -22,14 +22,8 @@ from typing import Any, Literal, TypeVar
 from jobfs.domain.metadata import blocks as places
 from jobfs.domain.metadata import exif, iptc, xmp
 from jobfs.domain.metadata.blocks import Blocks
-from jobfs.domain.metadata.values import (
-    Facts,
-    Json,
-    Metadata,
-    Moment,
-    Source,
-    UnreadableMetadataError,
-)
+from jobfs.domain.metadata.values import Facts, Json, Metadata, Moment, Source
+from jobfs.domain.refusals import UnreadableMetadataError
 
 _CAMERAS = frozenset({"make", "model", "serial", "lens", "orientation"})
 _NAMES = tuple(field.name for field in fields(Facts))

@@ -14,7 +14,8 @@ from xml.sax.xmlreader import AttributesImpl
 from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import create_parser
 
-from jobfs.domain.metadata.values import Json, UnreadableMetadataError
+from jobfs.domain.metadata.values import Json
+from jobfs.domain.refusals import UnreadableMetadataError
 
 LARGEST = 4 * 1024 * 1024  # bytes; those of raw converters with painted masks are about a megabyte
 _DEEPEST = 40  # elements in one another; properties of properties are ten deep
@@ -143,7 +144,7 @@ def _tree(text: str) -> _Node:
         parser.feed(text)
         parser.close()
     except DefusedXmlException:
-        raise UnreadableMetadataError("the XMP has a document type, as attacks have") from None
+        raise UnreadableMetadataError("the XMP has a document type, which no photo program writes") from None
     except _TooMuchError as error:
         raise UnreadableMetadataError(f"the XMP {error}") from None
     except SAXParseException as error:

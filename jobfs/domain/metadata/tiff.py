@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from jobfs.domain.formats.window import ReadAt
-from jobfs.domain.metadata.values import UnreadableMetadataError
+from jobfs.domain.refusals import UnreadableMetadataError
 
 Numbers = tuple[int | float | None, ...]  # None is a fraction with nothing below its line
 

@@ -1,23 +1,10 @@
 """What is known of a picture besides its pixels, as values."""
 
-import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobfs.errors import JobfsError
-
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-
-
-class UnreadableMetadataError(JobfsError):
-    """A part of a file, or a sidecar, is not the metadata that it should be, or is hostile.
-
-    EINVAL, the errno of a wrong argument; no file-system call answers it, since a photo whose
-    metadata cannot be read is a photo still.
-    """
-
-    errno = errno.EINVAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The files that jobfs writes for photographers: their names, where they stand, their numbers."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -57,6 +57,6 @@ def address(row: int) -> Address | None:
     return next((Address(report, job_id) for report in places if report == number), None)
 
 
-def named(name: str, reports: tuple[Report, ...]) -> Report | None:
+def named(name: str, reports: Iterable[Report]) -> Report | None:
     """Return the one of these reports that bears a name."""
     return next((report for report in reports if report.file_name == name), None)

@@ -49,7 +49,7 @@ def _lines(
     yield "# Each of them was read back from the studio's disk, and opened to its last pixel."
     yield "# To compare your own: put this file into the folder that you sent, and run there"
     yield "#     sha256sum -c _RECEIPT.sha256      (on a Mac: shasum -a 256 -c _RECEIPT.sha256)"
-    yield "# What it calls OK is safe."
+    yield "# What it calls OK is safe. A file of yours that is not named here is not: compare their number."
     for file in verified:
         yield _line(file)
     if stored:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from jobfs.domain import names
 from jobfs.domain.quotas import Usage, size_in_words
+from jobfs.domain.refusals import BadNameError, NameTooLongError
 from jobfs.domain.reports.words import (
     MOST,
     Studio,
@@ -21,14 +22,17 @@ from jobfs.domain.uploads import UploadState
 
 #: How far back "the last ten minutes" reach.
 LATELY = timedelta(minutes=10)
+#: Bytes below which a disk is called full: a card holds more.
+_LITTLE = 1 << 30
 
 
 class Arrival(NamedTuple):
-    """A file, by its path below the job, and what it is now."""
+    """A file, by its path below the job, what it is now, and what its judgement said of it."""
 
     at: datetime
     path: str
     state: UploadState
+    reason: str | None = None
 
 
 class Unfinished(NamedTuple):
@@ -47,9 +51,9 @@ class RefusedName(NamedTuple):
     why: str
 
 
-def why_refused(refusal: names.BadNameError | names.NameTooLongError) -> str:
+def why_refused(refusal: BadNameError | NameTooLongError) -> str:
     """Return why a name was refused, and what to do, for its photographer."""
-    if isinstance(refusal, names.NameTooLongError):
+    if isinstance(refusal, NameTooLongError):
         return f"{refusal}. Give it a shorter one, and send it again."
     return (
         "your program did not send the name as UTF-8. Set its character set (or charset, or"
@@ -79,6 +83,7 @@ class Facts:
     problems  lines of `_PROBLEMS.csv` about files
     folders   sentences about folders
     lately    the newest first; *lately_in_all* how many there are
+    free      bytes left on the studio's disk; None: nobody has looked
     """
 
     job: str
@@ -90,6 +95,7 @@ class Facts:
     lately_in_all: int = 0
     refused: Sequence[RefusedName] = ()
     usage: Usage
+    free: int | None = None
 
     def count(self, *states: UploadState) -> int:
         """Return how many files are in one of these states."""
@@ -144,7 +150,7 @@ def render(facts: Facts, *, studio: Studio, now: datetime) -> bytes:
         _section("FOLDERS", shortened([f"- {note}" for note in facts.folders])),
         _section("REFUSED NAMES", _refused(facts, studio)),
         ["THE LAST TEN MINUTES", *_indented(_lately(facts, studio))],
-        ["ROOM", *_indented(_room(facts.usage))],
+        ["ROOM", *_indented(_room(facts.usage, facts.free))],
         [f"Questions? Ask {studio.whom_to_ask}."],
     ]
     return text(line for section in sections if section for line in (*section, ""))
@@ -162,7 +168,7 @@ def _advice(facts: Facts) -> list[str]:
     reasons = [
         number_of(count, one, several)
         for count, one, several in (
-            (facts.count(*_UNSAFE), "file with a problem", "files with a problem"),
+            (facts.count(*_UNSAFE), "file that is not safe", "files that are not safe"),
             (facts.count(UploadState.RECEIVING), "file being sent", "files being sent"),
             (facts.unchecked, "file not checked yet", "files not checked yet"),
             (len(facts.waiting.unfinished), "unfinished file", "unfinished files"),
@@ -174,10 +180,16 @@ def _advice(facts: Facts) -> list[str]:
         return [f"No, not yet: {', '.join(reasons)}."]
     if not facts.checked:
         return ["No: no photo has arrived here."]
+    others = facts.count(UploadState.UNSUPPORTED)
     return [
-        f"Yes, if the number is right: {number_of(facts.checked, 'photo')} arrived, and each was",
-        "read back and opened to its last pixel. Count what is on the card, or compare it with",
+        f"Yes, if the number is right: {number_of(facts.checked, 'photo file')} arrived, and each was",
+        "read back and opened to its last pixel. Count the files on the card, or compare it with",
         "_RECEIPT.sha256, as its first lines say.",
+        *(
+            [f"Not counted: {number_of(others, 'file')} of other kinds, kept as sent."]
+            if others
+            else []
+        ),
     ]
 
 
@@ -186,7 +198,7 @@ def _counts(facts: Facts) -> list[str]:
         (facts.count(*_WHOLE), "received: arrived whole, and kept"),
         (facts.checked, "ingested: photos, checked to the last pixel; _RECEIPT.sha256 lists them"),
         (facts.unchecked, "waiting to be checked; there is nothing for you to do"),
-        (facts.problems, "problems; _PROBLEMS.csv says which, and what to do"),
+        (facts.problems, "problems with files; _PROBLEMS.csv says which, and what to do"),
     ]
     sometimes = [
         (facts.count(UploadState.RECEIVING), "being sent at this moment"),
@@ -222,7 +234,7 @@ def _empty(facts: Facts) -> list[str]:
         return []
     return [
         *shortened([f"- {printable(path)}" for path in facts.waiting.empty]),
-        "Nothing is in them. Look whether they are empty on your card, too; if not, send them again.",
+        "Nothing is in them. If they are empty on your card, too, delete them here; if not, send them again.",
     ]
 
 
@@ -242,14 +254,29 @@ def _lately(facts: Facts, studio: Studio) -> list[str]:
         return ["Nothing has arrived."]
     return shortened(
         [
-            f"{time_of_day(arrival.at, studio.zone)}  {printable(arrival.path)}: {_OUTCOMES[arrival.state]}"
+            f"{time_of_day(arrival.at, studio.zone)}  {printable(arrival.path)}: {_outcome(arrival)}"
             for arrival in facts.lately
         ],
         total=facts.lately_in_all,
     )
 
 
-def _room(usage: Usage) -> list[str]:
+def _outcome(arrival: Arrival) -> str:
+    if arrival.reason and arrival.state in _UNSAFE:
+        return f"PROBLEM: {arrival.reason}"
+    return _OUTCOMES[arrival.state]
+
+
+def _room(usage: Usage, free: int | None) -> list[str]:
+    if free is None or free >= _LITTLE:
+        return _room_of_account(usage)
+    return [
+        f"The studio's disk is full, or nearly: {size_in_words(free)} left, for everybody. Tell the studio.",
+        *_room_of_account(usage),
+    ]
+
+
+def _room_of_account(usage: Usage) -> list[str]:
     if usage.quota is None or usage.left is None:
         return ["There is no limit set for you."]
     left = f"{size_in_words(usage.left)} left of {size_in_words(usage.quota)}"

@@ -32,6 +32,11 @@ class _OnSshfs(Program):
         "give them to the local account, are refused, and end with an error after all was sent."
     )
 
+    notes: ClassVar[Reasons] = {
+        Case.STATUS_FILES: "sshfs remembers for 20 seconds how long a file was, and shows no more of it: "
+        "with `-o dcache_stat_timeout=1` it asks again after a second."
+    }
+
     @contextmanager
     def connected(self) -> Iterator[None]:
         """Mount the job below the studio's folder *home* as long as this lasts."""
@@ -44,6 +49,12 @@ class _OnSshfs(Program):
                 subprocess.run(["fusermount3", "-uz", str(self._at)], check=True)
                 wait_for_end(self._sshfs)
         self._at.rmdir()
+
+    def remove(self, path: str) -> Command:
+        return Command(["rm", "-f", str(self._at / path)])
+
+    def names(self) -> Command:
+        return Command(["ls", "-l", str(self._at)])
 
     def kill(self, process: subprocess.Popen[str]) -> None:
         """Let the computer die."""

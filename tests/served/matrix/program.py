@@ -42,6 +42,7 @@ class Program:
     listens    it fails when the answer to its close is an error
     cannot     cases that the program has no means for, and why
     note       what the program needs to be told so that all this works; a sentence
+    notes      what else it needs to be told in a case, in place of that
     """
 
     label: ClassVar[str]
@@ -51,6 +52,7 @@ class Program:
     listens: ClassVar[bool] = True
     cannot: ClassVar[Reasons] = {}
     note: ClassVar[str] = ""
+    notes: ClassVar[Reasons] = {}
 
     def __init__(self, studio: Studio, job: str, *, port: int | None = None) -> None:
         self.studio, self.job, self.port = studio, job, str(port or studio.port)
@@ -75,6 +77,15 @@ class Program:
     def get(self, path: str, to: Path) -> Command:
         """Return the command that fetches a file of the job."""
         raise NotImplementedError
+
+    def remove(self, path: str) -> Command | None:
+        """Return the command that deletes a file of the job; None: the program has none."""
+        del path
+        return None
+
+    def names(self) -> Command | None:
+        """Return the command that lists the names in the job; None: the program has none."""
+        return None
 
     def has_sent_nothing(self, said: str) -> bool:
         """Tell from what was said whether `put_folder` found nothing to do."""

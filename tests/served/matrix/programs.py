@@ -39,6 +39,12 @@ class Sftp(Program):
     def get(self, path: str, to: Path) -> Command:
         return self._batch(f'get "{self.job}/{path}" "{to}"')
 
+    def remove(self, path: str) -> Command:
+        return self._batch(f'rm "{self.job}/{path}"')
+
+    def names(self) -> Command:
+        return self._batch(f'ls -la "{self.job}"')
+
     def _batch(self, *lines: str, folder: Path | None = None) -> Command:
         options = clients.options(self.studio)
         words = ["sftp", *options, "-P", self.port, "-b", "-", "anna@127.0.0.1"]
@@ -87,6 +93,12 @@ class _Lftp(Program):
 
     def get(self, path: str, to: Path) -> Command:
         return self.commands(f'get "{path}" -o "{to}"')
+
+    def remove(self, path: str) -> Command:
+        return self.commands(f'rm "{path}"')
+
+    def names(self) -> Command:
+        return self.commands("cls -l")
 
     def has_sent_nothing(self, said: str) -> bool:
         """What mirror does, it says with -v."""
@@ -162,6 +174,12 @@ class Rclone(Program):
     def get(self, path: str, to: Path) -> Command:
         return self.command("copyto", self.remote(path), str(to))
 
+    def remove(self, path: str) -> Command:
+        return self.command("deletefile", self.remote(path))
+
+    def names(self) -> Command:
+        return self.command("lsl", self.remote())
+
     def remote(self, path: str = "") -> str:
         """Return the notation of the job, or of a file in it."""
         key = self.studio.home / "anna"
@@ -217,6 +235,12 @@ class Psftp(_Putty):
     def get(self, path: str, to: Path) -> Command:
         return self._batch(f'get "{self.job}/{path}" "{to}"')
 
+    def remove(self, path: str) -> Command:
+        return self._batch(f'rm "{self.job}/{path}"')
+
+    def names(self) -> Command:
+        return self._batch(f'ls "{self.job}"')
+
     def _batch(self, *lines: str, folder: Path | None = None) -> Command:
         script = self.studio.home / "psftp"
         script.write_text("\n".join([*lines, ""]), encoding="utf-8")
@@ -241,6 +265,9 @@ class Pscp(_Putty):
 
     def get(self, path: str, to: Path) -> Command:
         return Command([*self.words("pscp"), "-q", "-sftp", f"{self.target}{path}", str(to)])
+
+    def names(self) -> Command:
+        return Command([*self.words("pscp"), "-sftp", "-ls", self.target])
 
     def _copy(self, *words: str) -> Command:
         return Command([*self.words("pscp"), "-q", "-sftp", *words, self.target])
@@ -276,6 +303,12 @@ class Curl(Program):
 
     def get(self, path: str, to: Path) -> Command:
         return Command([*self._words(), "-o", str(to), self._url(path)])
+
+    def remove(self, path: str) -> Command:
+        return Command([*self._words(), "-Q", f'rm "/{self.job}/{path}"', self._url("")])
+
+    def names(self) -> Command:
+        return Command([*self._words(), self._url("")])
 
     def cancel(self, process: subprocess.Popen[str]) -> None:
         """Nobody needs to."""

@@ -22,6 +22,7 @@ class Case(StrEnum):
     FOLDER = "folder"
     TIMES = "times"
     SECOND_RUN = "second run"
+    STATUS_FILES = "status files"
 
     @property
     def sentence(self) -> str:
@@ -45,6 +46,8 @@ _SENTENCES = {
     Case.TIMES: "Times of the card come back as sent, and a client that also sends permissions is "
     "not refused.",
     Case.SECOND_RUN: "Sending the same folder once more transfers nothing.",
+    Case.STATUS_FILES: "`_STATUS.txt` and its like are listed and read; sending over one and deleting one, "
+    "if the client can, ends well and changes nothing.",
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
+from jobfs.domain.reports.files import IN_JOB
 from jobfs.domain.uploads import UploadState
 from tests.served import clients, folder
 from tests.served.folder import Sent, digest
@@ -55,7 +56,8 @@ def every_program(case: Case) -> pytest.MarkDecorator:
 
 def _parameter(program: type[Program], case: Case) -> ParameterSet:
     is_deaf = case is Case.CANCELLED and not program.listens
-    marks = [cell(LABELS[program], case, NOT_TOLD if is_deaf else program.note)]
+    note = program.notes.get(case, program.note)
+    marks = [cell(LABELS[program], case, NOT_TOLD if is_deaf else note)]
     if program is programs.Curl:
         marks.append(needs_ssh)
     return pytest.param(program, id=program.__name__, marks=marks)
@@ -281,6 +283,28 @@ def test_a_second_run_transfers_nothing(
     assert client.has_sent_nothing(answer.said), answer.said
     assert studio.seen_as_root("anna", job) == before
     assert looks.trash(studio, job) == []
+
+
+@every_program(Case.STATUS_FILES)
+def test_what_jobfs_writes_is_listed_and_read_and_stays(
+    studio: Studio, tmp_path: Path, program: type[Program]
+) -> None:
+    client, fetched = program(studio, studio.new_job()), tmp_path / "fetched.txt"
+    mine = pictures.put(tmp_path / "mine/_STATUS.txt", b"an old one")
+
+    with client.connected():
+        commands = [client.put(mine), client.remove(mine.name), client.get(mine.name, fetched)]
+        answers = [client.run(command) for command in commands if command is not None]
+        listing = client.names()
+        listed = None if listing is None else client.run(listing)
+
+    for answer in answers:
+        assert answer.status == 0, answer.said
+    assert fetched.read_text(encoding="utf-8").startswith(client.job)
+    assert listed is None or listed.said.count("_STATUS.txt") == 1, listed
+    top = studio.mountpoint / "anna" / client.job
+    assert {path.name for path in top.iterdir()} == {report.file_name for report in IN_JOB}
+    assert looks.trash(studio, client.job) == []
 
 
 def die_while_sending(studio: Studio, program: type[Program], job: str, file: Path) -> None:

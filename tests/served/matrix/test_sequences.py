@@ -49,6 +49,7 @@ pytestmark = [
     *(cannot(kind.name, Case.NEW, "ExifTool changes files that are there.") for kind in EXIFTOOLS),
     *(cannot(kind.name, Case.RESUME, "ExifTool begins anew.") for kind in EXIFTOOLS),
     *(cannot(kind.name, Case.SECOND_RUN, "ExifTool does not compare.") for kind in EXIFTOOLS),
+    *(cannot(kind.name, Case.STATUS_FILES, "ExifTool changes pictures only.") for kind in EXIFTOOLS),
     cannot(
         ExifToolInPlace.name, Case.CANCELLED,
         "ExifTool that is stopped while it rewrites in place leaves what no one can tell from an edit.",
@@ -120,6 +121,19 @@ def test_what_is_sent_is_one_photo(desk: Desk, kind: Kind) -> None:
     desk.assert_holds({PATH: sent.content})
     assert desk.sizes() == {PATH: len(sent.content)}
     assert (desk.problems(), desk.trash(), client.wire.refused) == ([], [], [])
+
+
+@each(Case.STATUS_FILES, UPLOADERS)
+def test_what_jobfs_writes_is_listed_and_read_and_stays(desk: Desk, kind: Kind) -> None:
+    client, path = kind(desk.connect), desk.at("_STATUS.txt")
+
+    client.overwrite(path, Picture(b"an old one", mtime=1_780_000_000))
+    client.wire.remove(path)
+
+    content = client.wire.read(path)
+    assert content.startswith(path.partition("/")[0].encode())
+    assert client.wire.listing(desk.at("."))["_STATUS.txt"].size == len(content)
+    assert desk.problems() == []
 
 
 @each(Case.OVERWRITE, UPLOADERS + EXIFTOOLS)
