@@ -43,7 +43,6 @@ T = TypeVar("T")
 #: connection that died before the commit).
 TRIES = 3
 
-
 #: Seconds that a call may take on the event loop's thread, and for which threads take all of them when one
 #: has waited for longer.
 _LONGEST_CALL, _IN_THREADS = 0.05, 1.0
@@ -280,8 +279,11 @@ class Bell:
 
 #: Seconds between two looks of somebody whose bell did not ring: the price of a lost ring.
 NAP = 5.0
-#: Seconds between two looks for a commit after SQLite's log has changed: at first, and at the most.
-FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
+#: Seconds between two looks for a commit after SQLite's log has changed: at first, and at the most. Each is
+#: longer than the one before by a factor, so that a commit is late by no more than a part of what it took.
+FIRST_PAUSE, LONGEST_PAUSE, _GROWTH = 0.005, 0.25, 1.5
+#: Seconds between two looks for what another transaction holds back.
+HELD_BACK = 0.05
 #: Looks in a row, each after a change, that are no burst any more.
 _BURST = 4
 #: Seconds a commit may take to become visible after its last write into the log.
@@ -338,7 +340,7 @@ async def _looks(inotify: inotify_simple.INotify, log_name: str) -> AsyncGenerat
             pause, quiet_at = FIRST_PAUSE, trio.current_time() + LONGEST_COMMIT
             busy += 1
         elif trio.current_time() < quiet_at:
-            pause, busy = min(pause * 2, LONGEST_PAUSE), 0
+            pause, busy = min(pause * _GROWTH, LONGEST_PAUSE), 0
         else:
             pause = math.inf
 
@@ -400,7 +402,7 @@ async def follow(
         if seen.events:
             yield position, seen.events
         elif seen.held_back:
-            await trio.sleep(LONGEST_PAUSE)
+            await trio.sleep(HELD_BACK)
         else:
             await rings.wait()
 

@@ -95,6 +95,7 @@ async def serve(
             with trio.CancelScope(shield=True):
                 await _stop(database, listener, config, drain)
             reading.deadline = trio.current_time() + 1
+    await trio.sleep(_LOOK_PAUSE)  # whoever ends sshd with this role has told it first
     raise SshdDiedError(listener.returncode, last_lines)
 
 

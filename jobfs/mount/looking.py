@@ -2,6 +2,7 @@
 
 from jobfs.database import Database
 from jobfs.tree import views
+from jobfs.tree.refusals import NoSuchEntryError
 from jobfs.tree.views import Listed, Node
 
 
@@ -15,6 +16,14 @@ class Looking:
         """Return what an inode number names."""
         fixed = views.fixed_node(number)
         return await self._database.read_briefly(views.node, number) if fixed is None else fixed
+
+    async def shows(self, number: int) -> bool:
+        """Whether a number names something, be it a file that its client may name and not open."""
+        try:
+            await self.node(number)
+        except NoSuchEntryError:
+            return False
+        return True
 
     async def directory(self, number: int) -> Node:
         """Return a directory that may be listed."""

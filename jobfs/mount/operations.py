@@ -5,7 +5,6 @@ behind a file handle, in `files.py`, for the files that jobfs writes in `reports
 `admin.py`, and for `.jobfs/all` in `originals.py`.
 """
 
-import errno
 import os
 import time
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ from pyfuse3 import (
 
 from jobfs.blobs.store import BlobStore
 from jobfs.database import Database
-from jobfs.domain.refusals import BadNameError, NameTooLongError
+from jobfs.domain.refusals import BadNameError, NameTooLongError, StaleInodeError
 from jobfs.mount.admin import AdminFiles
 from jobfs.mount.closing import Closing
 from jobfs.mount.directories import OpenDirectories, OpenDirectory
@@ -38,6 +37,7 @@ from jobfs.mount.files import OpenFiles
 from jobfs.mount.handles import Opener
 from jobfs.mount.looking import Looking
 from jobfs.mount.originals import Originals
+from jobfs.mount.plain import PlainOperations
 from jobfs.mount.quotas import within
 from jobfs.mount.replies import (
     absent,
@@ -61,7 +61,6 @@ from jobfs.tree.refusals import (
     IntoItselfError,
     NameTakenError,
     NoSuchEntryError,
-    OwnershipError,
 )
 from jobfs.tree.views import Node
 
@@ -73,7 +72,7 @@ _NOBODY = 0
 AnyFiles = OpenFiles | AdminFiles | ReportFiles | Originals
 
 
-class JobOperations(pyfuse3.Operations):
+class JobOperations(PlainOperations):
     """Jobs as directories, served to the kernel."""
 
     # Handles by inode number alone (open_by_handle_at, NFS) would come without a walk down the path.
@@ -165,30 +164,11 @@ class JobOperations(pyfuse3.Operations):
         if await self._reports.keeps(old) or await self._reports.keeps(new):
             await self._reports.rename(old, new, replace=replace, now=_now())
             return
-        await self._database.write(
+        moved = await self._database.write(
             changes.rename, self._store, old, new, replace=replace, now=_now()
         )
-
-    @replies_errno
-    async def mknod(
-        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
-    ) -> EntryAttributes:
-        """Refuse: there are files and directories only."""
-        raise OwnershipError("jobfs has no devices, pipes or sockets")
-
-    @replies_errno
-    async def symlink(
-        self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
-    ) -> EntryAttributes:
-        """Refuse: a link could lead out of the account's view."""
-        raise OwnershipError("jobfs has no symbolic links")
-
-    @replies_errno
-    async def link(
-        self, inode: InodeT, new_parent_inode: InodeT, new_name: FileNameT, ctx: RequestContext
-    ) -> EntryAttributes:
-        """Refuse with EPERM: upon it, and ENOSYS, OpenSSH's RENAME falls back to rename(2)."""
-        raise OwnershipError("jobfs has no hard links")
+        if not moved:  # the kernel believes it was, and would show one file under the other's name
+            pyfuse3.invalidate_entry_async(new.parent, new.name, ignore_enoent=True)
 
     # -- attributes ------------------------------------------------------------------------------
 
@@ -311,8 +291,10 @@ class JobOperations(pyfuse3.Operations):
         try:
             return file_info((await files.open(inode, flags, _opener(ctx))).number)
         except NoSuchEntryError as gone:
+            if await self._tree.shows(inode):
+                raise
             # The name that it remembered is another's now, or nobody's: it looks again, and may create.
-            raise pyfuse3.FUSEError(errno.ESTALE) from gone
+            raise StaleInodeError(inode) from gone
 
     @replies_errno
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:

@@ -109,8 +109,10 @@ def rename(
     *,
     replace: bool,
     now: Moment,
-) -> None:
+) -> bool:
     """Move an entry; what stands at the new name goes to the trash if *replace* allows it.
+
+    Returns whether it is that entry which stands there then.
 
     A file that was sent under a temporary name is judged under its new one. The rename succeeds
     whatever is found: the client has often removed its target by then.
@@ -120,7 +122,7 @@ def rename(
         account_id, entry = _changeable(connection, *old)
     except NoSuchEntryError:
         _rename_latecomer(connection, store, old, new, now=now)
-        return
+        return True
     _, directory, name = _place_for(connection, *new)
     there = entries.child(connection, account_id, directory.id, name)
     if there is not None and not replace:
@@ -132,11 +134,12 @@ def rename(
     shown = uploads.current(connection, entry.id, lock=True)  # before the entry, as a close does
     if shown is not None and _is_photo_set_aside(entry, shown, directory, name):
         _set_aside(connection, entry, shown, name, account_id, now=now)
-        return
+        return False
     entries.move(
         connection, entry, parent=directory, name=name, account_id=account_id, now_ns=now.ns
     )
     versions.judge_again(connection, store, entry.id, now=now.at)
+    return True
 
 
 def _is_photo_set_aside(entry: Entry, shown: Upload, directory: Entry, name: str) -> bool:

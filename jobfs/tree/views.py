@@ -36,7 +36,7 @@ _REPORT_MODE = stat.S_IFREG | 0o444
 #: holds for a part of that only. See `jobfs/decisions/0015-brief-kernel-caches.md`.
 _BRIEFLY = 0.03
 #: Of a file whose content is settled: longer than a client takes for the names that it was given at once.
-_LONGER = 1.0
+_LONGER = 0.1
 _SETTLED = {
     UploadState.RECEIVED, UploadState.INGESTED, UploadState.UNSUPPORTED, UploadState.DAMAGED
 }  # fmt: skip

@@ -16,6 +16,8 @@ from tests.served.studio import PATIENCE, Studio
 NUMBER = 40
 #: How many of them have arrived by then.
 SOME = 10
+#: Kbit/s at which it sends, so that it cannot have sent all of them by then: in 3 seconds.
+SPEED = 2000
 
 
 class Sending:
@@ -25,7 +27,8 @@ class Sending:
         self._files = files
         self.script = [f'cd "{job}"', *(f'put "{file}"' for file in files)]
         self.process = subprocess.Popen(
-            clients.sftp_command(studio, "-b", "-"), env=clients.environment(studio), text=True,
+            clients.sftp_command(studio, "-l", str(SPEED), "-b", "-"),
+            env=clients.environment(studio), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         assert self.process.stdin is not None

@@ -34,6 +34,8 @@ def by_sql(studio: Studio, job: str, status: str) -> None:
     assert studio.catalog.file is not None
     with closing(sqlite3.connect(studio.catalog.file, timeout=30)) as connection, connection:
         connection.execute("UPDATE job SET status = ? WHERE name = ?", (status, job))
+    shown = studio.mountpoint / "anna" / job
+    until(lambda: shown.exists() == (status == "planned"))  # nobody tells, and 0.1 s may pass
 
 
 SetStatus = Callable[[Studio, str, str], None]

@@ -21,7 +21,7 @@ from jobfs.catalog import feed, jobs, migrate
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.feed import Event, Position
 from jobfs.catalog.refusals import CatalogUnavailableError
-from jobfs.database import LONGEST_PAUSE, Bell, Database, bell, follow
+from jobfs.database import HELD_BACK, Bell, Database, bell, follow
 from jobfs.domain.jobs import JobStatus
 from tests.conftest import PostgreSQL
 from tests.stored.studio import NOON, job, plain_sql
@@ -233,7 +233,7 @@ async def test_what_a_transaction_held_back_is_seen_though_it_ends_without_a_cha
             connection.execute(text("SELECT pg_current_xact_id()"))
             await on_postgresql.write(jobs.set_status, 1, JobStatus.SELLING)
             nursery.start_soon(feed_reader.next_kind)
-            await wait_all_tasks_blocked(LONGEST_PAUSE / 2)
+            await wait_all_tasks_blocked(HELD_BACK / 2)
 
             assert feed_reader.seen == []
 

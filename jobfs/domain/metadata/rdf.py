@@ -144,7 +144,9 @@ def _tree(text: str) -> _Node:
         parser.feed(text)
         parser.close()
     except DefusedXmlException:
-        raise UnreadableMetadataError("the XMP has a document type, which no photo program writes") from None
+        raise UnreadableMetadataError(
+            "the XMP has a document type, which no photo program writes"
+        ) from None
     except _TooMuchError as error:
         raise UnreadableMetadataError(f"the XMP {error}") from None
     except SAXParseException as error:
