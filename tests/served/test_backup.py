@@ -34,7 +34,7 @@ def test_what_is_made_of_a_backup_is_the_same_studio_to_its_photographers(
     seen = studio.seen_as_root("anna", settled)
     half = folder.heavy_jpeg()
 
-    with studio.connected("anna") as sftp, sftp.open(f"/{busy}/late.jpg", "wb") as late:
+    with studio.connected("anna") as sftp, sftp.open(f"/{busy}/half_in_a_backup.jpg", "wb") as late:
         late.write(half[:100_000])
         late.flush()
         sending = threading.Thread(target=clients.sftp, args=(studio, card, busy))
@@ -54,13 +54,13 @@ def test_what_is_made_of_a_backup_is_the_same_studio_to_its_photographers(
         for photo in sent:
             with sftp.open(f"/{settled}/{photo.path}", "rb") as file:
                 assert hashlib.sha256(file.read()).hexdigest() == photo.sha256
-        assert other.states("late.jpg") == ["interrupted"]
-        with sftp.open(f"/{busy}/late.jpg", "rb") as file:
+        assert other.states("half_in_a_backup.jpg") == ["interrupted"]
+        with sftp.open(f"/{busy}/half_in_a_backup.jpg", "rb") as file:
             arrived = file.read()
         assert half.startswith(arrived)
-        with sftp.open(f"/{busy}/late.jpg", "ab") as file:  # the client resumes
+        with sftp.open(f"/{busy}/half_in_a_backup.jpg", "ab") as file:  # the client resumes
             file.write(half[len(arrived) :])
-    other.wait_for_state("late.jpg", "ingested")
+    other.wait_for_state("half_in_a_backup.jpg", "ingested")
     assert_only_beginnings(other, busy, card)
     assert other.stop() == 0
     other.assert_nothing_is_left()
@@ -70,7 +70,7 @@ def assert_only_beginnings(studio: Studio, job: str, card: Path) -> None:
     """Check that what was under way shows as much as had arrived, and nothing else."""
     top = studio.mountpoint / "anna" / job
     for path in top.rglob("*"):
-        if path.is_file() and path.name not in {"late.jpg", *STATUS_FILES}:
+        if path.is_file() and path.name not in {"half_in_a_backup.jpg", *STATUS_FILES}:
             assert (card / path.relative_to(top)).read_bytes().startswith(path.read_bytes())
 
 

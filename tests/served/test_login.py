@@ -457,6 +457,7 @@ async def test_the_death_of_sshd_is_told_and_ends_its_connections(studio: LoginS
             os.kill(int(studio.config.pid_file.read_text()), signal.SIGKILL)
             with trio.CancelScope(shield=True):
                 await client.wait()
+            await trio.sleep_forever()  # until the role has told
 
 
 async def test_what_an_earlier_run_left_is_ended_first(

@@ -90,13 +90,13 @@ def test_a_paused_queue_and_what_waits_in_it_are_told(studio: Studio) -> None:
     with studio.connected("anna") as sftp:
         send(sftp, f"{job}/a.jpg", JPEG)
     studio.wait_until_closed(job, 1)
+    until(lambda: scraped(studio, "mount").value("jobfs_queue_age_seconds", priority="upload") > 0)
     told = scraped(studio, "mount")
     studio.jobfs("queue", "resume")
     studio.wait_for_photos(job, 1)
 
     assert told.value("jobfs_queue_paused") == 1
     assert told.value("jobfs_queue_tasks", priority="upload", state="waiting") == 1
-    assert told.value("jobfs_queue_age_seconds", priority="upload") > 0
     assert told.value("jobfs_uploads_oldest_received_seconds") > 0
 
 
