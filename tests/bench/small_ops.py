@@ -150,9 +150,12 @@ def _example_program(place: Path) -> Path:
     if done.returncode != 0:
         raise MissingPeerError(f"pyfuse3's sources cannot be downloaded: {done.stderr.strip()}")
     (archive,) = place.glob("pyfuse3-*.tar.gz")
+    program = place / "example.py"
     with tarfile.open(archive) as files:
-        files.extractall(place, filter="data")
-    (program,) = place.glob(f"pyfuse3-*/{_EXAMPLE}")
+        (name,) = [name for name in files.getnames() if name.endswith(f"/{_EXAMPLE}")]
+        found = files.extractfile(name)
+        assert found is not None, "the example is a file"
+        program.write_bytes(found.read())
     return program
 
 
