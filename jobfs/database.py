@@ -109,11 +109,7 @@ class Database:
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return *query*(connection, ...), run against one state of the database."""
-
-        def call() -> T:
-            with self.catalog.reading() as connection:
-                return query(connection, *args, **kwargs)
-
+        call = partial(self._look, query, *args, **kwargs)
         with Measured(READS):
             return await trio.to_thread.run_sync(_insist, call, limiter=self._readers)
 
@@ -131,14 +127,16 @@ class Database:
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Like read, one at a time, for who can do without: who is cancelled waits for no answer."""
-
-        def call() -> T:
-            with self.catalog.reading() as connection:
-                return query(connection, *args, **kwargs)
-
+        call = partial(self._look, query, *args, **kwargs)
         return await trio.to_thread.run_sync(
             _insist, call, limiter=self._peekers, abandon_on_cancel=True
         )
+
+    def _look(
+        self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        with self.catalog.reading() as connection:
+            return query(connection, *args, **kwargs)
 
     async def write(
         self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -98,9 +98,8 @@ class _Handler(MetricsHandler):
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    allow_reuse_port = (
-        False  # else the next worker would share the port, and each be asked by chance
-    )
+    # Else the next worker would share the port, and each be asked by chance.
+    allow_reuse_port = False
 
     def __init__(self, address: tuple[str, int], handler: type) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from jobfs.catalog import entries, erasures, feed, jobs, pairs, purging, uploads
 from jobfs.catalog.erasures import Erasure, Kind
-from jobfs.catalog.purging import Purged
+from jobfs.catalog.purging import BATCH, Purged
 from jobfs.catalog.refusals import InUseError, JobNotEmptyError, NoSuchPhotoError
 from jobfs.catalog.schema import (
     EntryRow,
@@ -42,8 +42,6 @@ from jobfs.domain.jobs import JobStatus
 from jobfs.domain.metadata import sidecars
 from jobfs.domain.uploads import UploadState
 
-#: Uploads that one transaction strikes, so that clients need not wait long for SQLite's one writer.
-BATCH = 200
 _NOTHING = Purged(uploads=0, size=0, originals=(), renditions=())
 
 
@@ -326,19 +324,16 @@ def _erase(connection: Connection, upload_ids: Sequence[int], *, now: datetime) 
     touched = select(UploadRow.entry_id).where(UploadRow.id.in_(upload_ids)).distinct()
     entry_ids = list(connection.execute(touched).scalars())
     _take_away(connection, list(connection.execute(places).scalars()), now=now)
-    purged = purging.strike(connection, upload_ids)
+    purged = purging.strike(connection, upload_ids, now=now)
     there = select(EntryRow.id).where(EntryRow.id.in_(entry_ids))
     left = set(connection.execute(there).scalars())
     gone = [entry_id for entry_id in entry_ids if entry_id not in left]
     for entry_id in left:
         _show_another(connection, entry_id)
     _silence(connection, EventRow.entry_id.in_(gone))
-    noted = {
-        Kind.ENTRY: gone, Kind.UPLOAD: upload_ids if left else (),
-        Kind.ORIGINAL: purged.originals, Kind.RENDITION: purged.renditions,
-    }  # fmt: skip
-    for kind, names in noted.items():
-        erasures.note(connection, kind, names, at=now)
+    erasures.note(connection, Kind.ENTRY, gone, at=now)
+    if left:
+        erasures.note(connection, Kind.UPLOAD, upload_ids, at=now)
     return purged
 
 

@@ -70,9 +70,7 @@ def purge(
     time.
     """
     doomed = _doomed(connection, removed_before, job_id)
-    purged = _strike(connection, doomed)
-    for kind, keys in _bytes(purged):
-        erasures.note(connection, kind, keys, at=now)
+    purged = _strike(connection, doomed, now=now)
     _strike_directories(connection, removed_before, job_id)
     for row in doomed:
         feed.append(
@@ -92,21 +90,30 @@ def _bytes(purged: Purged) -> tuple[tuple[Kind, Sequence[str]], ...]:
     return (Kind.ORIGINAL, purged.originals), (Kind.RENDITION, purged.renditions)
 
 
-def strike(connection: Connection, upload_ids: Sequence[int]) -> Purged:
-    """Strike uploads, locked by the caller; the photos that show them; and removed files with no other."""
+def strike(connection: Connection, upload_ids: Sequence[int], *, now: datetime) -> Purged:
+    """Strike uploads, locked by the caller; the photos that show them; and removed files with no other.
+
+    Their bytes are recorded as still to be deleted.
+    """
     query = select(*_COLUMNS).join(EntryRow, EntryRow.id == UploadRow.entry_id)
-    return _strike(connection, connection.execute(query.where(UploadRow.id.in_(upload_ids))).all())
+    doomed = connection.execute(query.where(UploadRow.id.in_(upload_ids))).all()
+    return _strike(connection, doomed, now=now)
 
 
-def _strike(connection: Connection, doomed: Sequence[Row[*tuple[Any, ...]]]) -> Purged:
+def _strike(
+    connection: Connection, doomed: Sequence[Row[*tuple[Any, ...]]], *, now: datetime
+) -> Purged:
     renditions = _strike_photos(connection, [row.id for row in doomed])
     originals = _strike_uploads(connection, doomed)
     for row in doomed:
         metadata.name_changed(connection, row.parent_id, row.name)  # a sidecar may say less now
-    return Purged(
+    purged = Purged(
         uploads=len(doomed), size=sum(row.size for row in doomed),
         originals=originals, renditions=renditions,
     )  # fmt: skip
+    for kind, keys in _bytes(purged):
+        erasures.note(connection, kind, keys, at=now)
+    return purged
 
 
 def _expired(

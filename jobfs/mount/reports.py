@@ -170,9 +170,8 @@ class ReportFiles:
         """Open a file; what is read is what was in it at this moment."""
         if inodes.unpack(inode).kind is Kind.SWALLOWED:
             return self._add(inode, flags, opener, sent=self._swallowed.get(inode))
-        await self._database.read_briefly(
-            views.node, inode
-        )  # whoever opens it must be allowed to see it
+        # Whoever opens it must be allowed to see it.
+        await self._database.read_briefly(views.node, inode)
         if flags & os.O_ACCMODE != os.O_WRONLY:
             snapshot = await self._snapshots.of(inode)
             handle = self._add(inode, flags, opener)

@@ -25,6 +25,7 @@ from jobfs.domain.jobs import JobStatus
 from jobfs.login import connections, files, hostkeys, namespace, passwords, ports
 from jobfs.login.refusals import AddressTakenError, SshdDiedError
 from tests.served.login_studio import NOON, LoginStudio, login_studio
+from tests.served.studio import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -457,7 +458,8 @@ async def test_the_death_of_sshd_is_told_and_ends_its_connections(studio: LoginS
             os.kill(int(studio.config.pid_file.read_text()), signal.SIGKILL)
             with trio.CancelScope(shield=True):
                 await client.wait()
-            await trio.sleep_forever()  # until the role has told
+            with trio.fail_after(PATIENCE):
+                await trio.sleep_forever()  # until the role has told
 
 
 async def test_what_an_earlier_run_left_is_ended_first(
