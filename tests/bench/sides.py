@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,7 @@ from tests.served.studio import Studio, until
 
 Durability = Literal["power", "process"]
 _LOCAL = ("127.0.0.1",)
+_ARRIVED = (UploadState.RECEIVED, UploadState.INGESTED)
 
 
 class JobfsSide:
@@ -45,11 +47,11 @@ class JobfsSide:
 
     def check(self, place: str, number: int, size: int) -> None:
         """Check that so many files of a job were received, with so many bytes in all."""
-        query = select(UploadRow.state, func.count(), func.sum(UploadRow.size))
-        query = query.join(EntryRow).join(JobRow).where(JobRow.name == place)
+        query = select(func.count(), func.sum(UploadRow.size)).join(EntryRow).join(JobRow)
+        query = query.where(JobRow.name == place, UploadRow.state.in_(_ARRIVED))
         with self.studio.catalog.reading() as connection:
-            found = connection.execute(query.group_by(UploadRow.state)).all()
-        assert found == [(UploadState.RECEIVED, number, size)], found
+            found = connection.execute(query).all()
+        assert found == [(number, size)], found
         assert sum(file.stat().st_size for file in self._files(place)) == size
 
     def clear(self, place: str) -> None:
@@ -68,9 +70,38 @@ class JobfsSide:
         return [self.studio.data / "blobs" / key[:2] / key for key in keys]
 
 
+class WorkingSide(JobfsSide):
+    """The same, whose workers work while somebody sends, and not in the other side's turns."""
+
+    def fresh(self) -> str:
+        """Let the workers go on, too."""
+        with self.studio.catalog.writing() as connection:
+            tasks.resume(connection)
+        return super().fresh()
+
+    def check(self, place: str, number: int, size: int) -> None:
+        """Have the workers pause again, too."""
+        with self.studio.catalog.writing() as connection:
+            tasks.pause(connection)
+        until(self._nobody_works)
+        super().check(place, number, size)
+
+    def clear(self, place: str) -> None:
+        """Leave the bytes: what was not made into photos yet will be."""
+
+    def _nobody_works(self) -> bool:
+        with self.studio.catalog.reading() as connection:
+            backlogs = tasks.backlogs(connection, now=datetime.now(UTC))
+        return not any(backlog.working for backlog in backlogs)
+
+
 @contextmanager
 def jobfs_side(
-    options: Options, *, durability: Durability = "process", hosts: Sequence[str] = _LOCAL
+    options: Options,
+    *,
+    durability: Durability = "process",
+    hosts: Sequence[str] = _LOCAL,
+    kind: type[JobfsSide] = JobfsSide,
 ) -> Iterator[JobfsSide]:
     """Give a studio as an operator runs it, its data on the disk that is measured."""
     studio = Studio()
@@ -84,7 +115,7 @@ def jobfs_side(
             tasks.pause(connection)
         studio.start()
         with cpu.group([studio.up]) as group:
-            yield JobfsSide(studio, group)
+            yield kind(studio, group)
     finally:
         studio.remove()
         shutil.rmtree(options.folder / studio.folder.name, ignore_errors=True)

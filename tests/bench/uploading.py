@@ -1,7 +1,7 @@
 """How fast files arrive: jobfs against the same sshd over a plain directory.
 
-Ingest pauses in all of these figures, since photos are made with whatever time is left, and that is a
-figure of its own. What a client waits for is measured to the end of its command.
+Ingest pauses in all of these figures but one, since photos are made with whatever time is left, and that
+is a figure of its own. What a client waits for is measured to the end of its command.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from tests.bench.comparing import Figure, Options, Pair
 from tests.bench.line import line
 from tests.bench.sending import Side, Took, send
 from tests.bench.servers import PEERS, Peer
-from tests.bench.sides import jobfs_side, plain_side
+from tests.bench.sides import WorkingSide, jobfs_side, plain_side
 from tests.bench.sources import KB, MB, Load
 
 
@@ -50,6 +50,11 @@ def _both(us: Took, them: Took) -> tuple[float, float] | None:
 
 def _large(options: Options) -> Iterator[Pair]:
     with jobfs_side(options) as ours, plain_side(options, ours) as theirs:
+        yield from pairs(ours, theirs, large(options))
+
+
+def _working(options: Options) -> Iterator[Pair]:
+    with jobfs_side(options, kind=WorkingSide) as ours, plain_side(options, ours) as theirs:
         yield from pairs(ours, theirs, large(options))
 
 
@@ -97,6 +102,12 @@ FIGURES = (
         what='100 files of 5 MB by one sftp, durability "process", ingest paused',
         against="the same sshd, accounts and client over a plain directory of the same disk",
         unit="s", goal=0.95, is_speed=True, turns=_large,
+    ),
+    Figure(
+        name="upload-working",
+        what="upload-large while photos are made of what comes, and of what is left from the turns before",
+        against="the same sshd, accounts and client over a plain directory, and nobody else at work",
+        unit="s", goal=0.8, is_speed=True, turns=_working,
     ),
     Figure(
         name="upload-durable",

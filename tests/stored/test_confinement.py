@@ -75,6 +75,17 @@ async def test_the_log_says_what_is_active_and_what_is_lacking(
     assert {layer for layer in Layer if layer in "".join(lacking)} == set(Layer) - offered()
 
 
+async def test_decoders_give_way_to_those_who_send(decoders: Decoders) -> None:
+    """A kernel that groups processes by session weighs their niceness within the session only."""
+    (pid,) = decoders.pids
+    group = trio.Path(f"/proc/{pid}/autogroup")
+
+    assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
+    assert os.getsid(pid) == pid
+    if await group.exists():
+        assert (await group.read_text("ascii")).endswith(" nice 10\n")
+
+
 # --- what is refused ---
 
 #: What somebody might do who has taken over a decoder: before it is confined, and then.
