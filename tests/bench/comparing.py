@@ -75,6 +75,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     ratio   against the others; None of a figure that is compared with nobody
     amount  in *unit*, of such a figure; None of the others
+    is_speed  the goal is the least that will do; else it is the most
     ours_cpu, theirs_cpu  seconds of CPU of the servers in each turn; empty where a figure does not tell
     """
 
@@ -82,6 +83,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float | None
     amount: float | None
     goal: float
+    is_speed: bool
     reached: bool
     lowest: float
     highest: float
@@ -114,7 +116,7 @@ def measure(figure: Figure, options: Options) -> Result:
     found = [_found(figure, pair) for pair in pairs]
     judged = _ranked(found, figure.rank)
     return Result(
-        figure=figure.name, goal=figure.goal,
+        figure=figure.name, goal=figure.goal, is_speed=figure.is_speed,
         ratio=None if figure.against is None else round(judged, 3),
         amount=round(judged, 3) if figure.against is None else None,
         reached=judged >= figure.goal if figure.is_speed else judged <= figure.goal,

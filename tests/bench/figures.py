@@ -1,99 +1,203 @@
-"""Measure jobfs against others in the same run: every figure, or the named ones.
+"""Measure jobfs against others in the same run: every figure and curve, or the named ones.
 
-A ratio is the median of its turns, with the lowest and the highest. The exit status is 0 whatever comes
-out: a figure is something to know, and no test.
+A ratio is the median of its turns, with the lowest and the highest; a curve says what operations cost as
+something grows, over what they cost while it was small. A run goes on if one of them fails, and its exit
+status is then 1. It is 0 whatever comes out: a figure is something to know, and no test.
 """
 
 import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
-from os import getloadavg
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-
-import msgspec
+from textwrap import shorten
+from time import monotonic
 
 from tests.bench import (
+    binding,
+    comparing,
+    costs,
+    growing,
     idling,
     ingesting,
     listing,
+    machine,
+    records,
     scale,
     small_ops,
     starting,
     uploading,
     vanishing,
 )
-from tests.bench.comparing import Figure, MissingPeerError, Options, Result, measure
+from tests.bench.comparing import Figure, MissingPeerError, Options, Result
+from tests.bench.growing import Curve, Growth
+from tests.bench.limits import limited
+from tests.bench.records import Record, Unmeasured
 
 FIGURES: tuple[Figure, ...] = (
     *uploading.FIGURES, *listing.FIGURES, *small_ops.FIGURES, *ingesting.FIGURES, *vanishing.FIGURES,
-    *scale.FIGURES, *starting.FIGURES, *idling.FIGURES,
+    *scale.FIGURES, *starting.FIGURES, *idling.FIGURES, *binding.FIGURES,
 )  # fmt: skip
+CURVES: tuple[Curve, ...] = costs.CURVES
+_ALL: tuple[Figure | Curve, ...] = (*FIGURES, *CURVES)
+
+_MINUTE, _HOUR = 60, 3600
+#: Seconds that no figure needs by far.
+_LIMIT = 2 * _HOUR
+#: Characters of an error that are kept: some are pages of what a program has said.
+_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """Where results go: lines for people or, *as_json*, for programs; and a file that keeps them."""
+
+    as_json: bool
+    file: Path | None
+
+    def tell(self, record: Record) -> None:
+        """Say what came out, and keep it."""
+        if self.as_json:
+            _say(records.line(record))
+        else:
+            for line in _told(record.found):
+                _say(line)
+        if self.file is not None:
+            self.file.parent.mkdir(exist_ok=True)
+            with self.file.open("a", encoding="utf-8") as kept:
+                kept.write(f"{records.line(record)}\n")
 
 
 def main() -> None:
     """Measure what the command line names."""
     asked = _arguments()
-    figures = [figure for figure in FIGURES if _is_asked_for(figure, asked.figures)]
+    chosen = [one for one in _ALL if _is_asked_for(one.name, asked.figures)]
     if asked.list:
-        _list(figures)
+        _list(chosen, quick=asked.quick)
         return
     # Ended by a service manager or by timeout(1), it still ends what it has started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    output = _Output(asked.json, asked.record)
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         options = Options(
             corpus=asked.corpus, folder=Path(folder), pairs=asked.pairs, quick=asked.quick
         )
-        for figure in figures:
-            _measure(figure, options, as_json=asked.json)
-    sys.stderr.write(f"load of the machine, last 5 minutes: {getloadavg()[1]:.1f}\n")
+        made = [_measure(one, options, output) for one in chosen]
+    sys.exit(any(isinstance(found, Unmeasured) and found.failed for found in made))
 
 
-def _is_asked_for(figure: Figure, names: Sequence[str]) -> bool:
+def _is_asked_for(name: str, names: Sequence[str]) -> bool:
     """Whether it is named, with all others of its kind or alone; without a name every figure is."""
-    return not names or any(f"{figure.name}-".startswith(f"{name}-") for name in names)
+    return not names or any(f"{name}-".startswith(f"{asked}-") for asked in names)
 
 
-def _measure(figure: Figure, options: Options, *, as_json: bool) -> None:
-    """Measure a figure and say what came out, or why it could not be measured here."""
+def _measure(
+    one: Figure | Curve, options: Options, output: _Output
+) -> Result | Growth | Unmeasured:
+    """Measure a figure or a curve and tell what came out, or why it could not be measured."""
+    run, began = machine.run(options), monotonic()
+    found = measured(one, options)
+    output.tell(Record(found=found, took=monotonic() - began, run=run))
+    return found
+
+
+def measured(
+    one: Figure | Curve, options: Options, *, limit: float = _LIMIT
+) -> Result | Growth | Unmeasured:
+    """Return what came out, or why nothing did, with a traceback on stderr if it failed.
+
+    limit  seconds after which it has failed
+    """
     try:
-        result = measure(figure, options)
+        with limited(limit):
+            if isinstance(one, Curve):
+                return growing.measure(one, options)
+            return comparing.measure(one, options)
     except MissingPeerError as missing:
-        sys.stderr.write(f"{figure.name}: not measured: {missing}\n")
-        if as_json:
-            _say(_json({"figure": figure.name, "goal": figure.goal, "missing": str(missing)}))
-        return
-    _say(_json(result) if as_json else _line(result))
+        return Unmeasured(figure=one.name, missing=str(missing))
+    except Exception as failure:  # noqa: BLE001 (nobody may be there to start the others anew)
+        traceback.print_exc()
+        reason = f"{type(failure).__name__}: {failure}"
+        return Unmeasured(figure=one.name, failed=shorten(reason, _REASON))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
-    names = [figure.name for figure in FIGURES]
+    names = [one.name for one in _ALL]
+    today = records.FOLDER / f"{datetime.now(UTC):%Y-%m-%d}.jsonl"
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(names))
     parser.add_argument("--list", action="store_true", help="say what the figures are, and end")
     parser.add_argument("--json", action="store_true", help="one object per figure, on a line")
+    parser.add_argument(
+        "--record", action="store_const", const=today,
+        help=f"add these objects to {records.FOLDER.name}/DAY.jsonl, which tests/bench/plot shows",
+    )  # fmt: skip
     parser.add_argument("--corpus", type=Path, help="a folder of real files; else made ones")
     parser.add_argument("--pairs", type=int, default=5, help="turns that count; 5")
     parser.add_argument("--quick", action="store_true", help="less of everything, to see it work")
     parser.add_argument("--folder", type=Path, default="/var/tmp", help="where data is; /var/tmp")
     asked = parser.parse_args()
     for name in asked.figures:
-        if not any(_is_asked_for(figure, [name]) for figure in FIGURES):
+        if not any(_is_asked_for(known, [name]) for known in names):
             parser.error(f"no such figure: {name}; there are {', '.join(names)}")
     return asked
 
 
-def _list(figures: Sequence[Figure]) -> None:
-    for figure in figures:
-        against = "" if figure.against is None else f"; against {figure.against}"
-        _say(f"{figure.name}: {figure.what}{against}; goal {_goal(figure)}")
+# --- what is there ---
+
+
+def _list(chosen: Iterable[Figure | Curve], *, quick: bool) -> None:
+    """Say what the figures are, and how long such a run took when it was last recorded."""
+    same = (record for record in records.kept() if record.run.quick == quick)
+    known, unknown, total = records.latest(same), 0, 0.0
+    for one in chosen:
+        took = known[one.name].took if one.name in known else 0
+        unknown += not took
+        total += took
+        _say(_described(one) + (f"; took {_duration(took)}" if took else ""))
+    beside = f", and {unknown} of which nobody knows" if unknown else ""
+    size = "in quick runs" if quick else "at full size"
+    _say(f"All of these, {size}: about {_duration(total)}{beside}")
+
+
+def _described(one: Figure | Curve) -> str:
+    if isinstance(one, Curve):
+        sizes = ", ".join(f"{size:,}" for size in one.sizes)
+        return f"{one.name}: {one.what}; with {sizes} {one.axis}"
+    against = "" if one.against is None else f"; against {one.against}"
+    return f"{one.name}: {one.what}{against}; goal {_goal(one)}"
 
 
 def _goal(figure: Figure) -> str:
     if figure.against is None:
         return f"<= {figure.goal:g} {figure.unit}"
     return f">= {figure.goal} of its speed" if figure.is_speed else f"<= {figure.goal} times"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR else f"{seconds / _HOUR:.1f} h"
+
+
+# --- what came out ---
+
+
+def _told(found: Result | Growth | Unmeasured) -> Iterator[str]:
+    match found:
+        case Result():
+            yield _line(found)
+        case Growth():
+            sizes = "".join(f"{size:>12,}" for size in found.sizes)
+            yield f"{found.curve}, {found.axis:<30}{sizes}"
+            for line in found.lines:
+                yield f"  {line.name:<40}" + "".join(f"{ratio:12.2f}" for ratio in line.ratios)
+        case Unmeasured():
+            sys.stderr.write(f"{found.figure}: not measured: {found.missing or found.failed}\n")
 
 
 def _line(result: Result) -> str:
@@ -109,10 +213,6 @@ def _sides(result: Result) -> str:
         return result.unit
     ours, theirs = (sum(side) / len(side) for side in (result.ours, result.theirs))
     return f"jobfs {ours:.3f} {result.unit}, theirs {theirs:.3f}"
-
-
-def _json(result: Result | dict[str, object]) -> str:
-    return msgspec.json.encode(result).decode()
 
 
 def _say(line: str) -> None:

@@ -30,7 +30,7 @@ def studio_with(options: Options, size: Size) -> Iterator[Studio]:
 
     Durability is "process": waiting for the disk would hide what the size costs.
     """
-    kept = options.folder / f"{size.jobs}-jobs"
+    kept = options.folder / f"{size.jobs}-jobs-of-{size.photos}"
     is_new = not kept.exists()
     studio = Studio()
     try:

@@ -47,7 +47,7 @@ class Client:
         self._process.communicate()
 
 
-def _listed(client: Client, place: str, number: int) -> float:
+def listed(client: Client, place: str, number: int) -> float:
     """Return the seconds of `ls -l`."""
     began = monotonic()
     lines = client.ask(f'ls -l "{place}"')
@@ -57,7 +57,7 @@ def _listed(client: Client, place: str, number: int) -> float:
 
 
 @contextmanager
-def _connected(login: Login) -> Iterator[Client]:
+def connected(login: Login) -> Iterator[Client]:
     client = Client(login)
     try:
         yield client
@@ -69,11 +69,11 @@ def _warm(options: Options) -> Iterator[Pair]:
     number = _photos(options)
     with (
         _sides(options) as (ours, theirs, place),
-        _connected(ours.login) as here,
-        _connected(theirs.login) as there,
+        connected(ours.login) as here,
+        connected(theirs.login) as there,
     ):
         while True:
-            yield Pair(_listed(here, place, number), _listed(there, place, number))
+            yield Pair(listed(here, place, number), listed(there, place, number))
 
 
 def _cold(options: Options) -> Iterator[Pair]:
@@ -87,9 +87,9 @@ def _cold(options: Options) -> Iterator[Pair]:
 
 
 def _first(login: Login, place: str, number: int) -> float:
-    with _connected(login) as client:
+    with connected(login) as client:
         _forget()
-        return _listed(client, place, number)
+        return listed(client, place, number)
 
 
 def _forget() -> None:

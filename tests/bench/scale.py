@@ -15,15 +15,15 @@ from tests.served.clients import run, sftp_command
 from tests.served.studio import Studio
 
 #: Of each in a turn: enough to measure, and few enough for both sides to have the same machine.
-_LOGINS, _FILES, _LOOKS = 3, 100, 1000
+LOGINS, _FILES, _LOOKS = 3, 100, 1000
 
 _numbers = count(1)
 
 
-def _login(studio: Studio) -> float:
+def login(studio: Studio) -> float:
     """Return the seconds of logins that each list the jobs."""
     began = monotonic()
-    for _ in range(_LOGINS):
+    for _ in range(LOGINS):
         answer = run(studio, sftp_command(studio, "-b", "-"), typed="ls\n")
         assert kept.JOB in answer.said, answer
     return monotonic() - began
@@ -31,7 +31,7 @@ def _login(studio: Studio) -> float:
 
 def _close(studio: Studio) -> float:
     """Return the seconds it takes to create, write and close new files."""
-    folder, data, number = _job(studio), _picture(), next(_numbers)
+    folder, data, number = _job(studio), picture(), next(_numbers)
     began = monotonic()
     for file in range(_FILES):
         (folder / f"N{number:04}_{file:04}.JPG").write_bytes(data)
@@ -42,7 +42,7 @@ def _lookup(studio: Studio) -> float:
     """Return the seconds it takes to look at a file again and again."""
     file = _job(studio) / "looked-at.JPG"
     if not file.exists():
-        file.write_bytes(_picture())
+        file.write_bytes(picture())
     began = monotonic()
     for _ in range(_LOOKS):
         file.stat()
@@ -51,7 +51,7 @@ def _lookup(studio: Studio) -> float:
 
 def _memory(studio: Studio) -> float:
     """Return the MiB of the mount after some work."""
-    _login(studio)
+    login(studio)
     _close(studio)
     _lookup(studio)
     return next(held.resident for held in memory.of(studio) if held.name == "mount")
@@ -61,7 +61,8 @@ def _job(studio: Studio) -> Path:
     return studio.mountpoint / "anna" / kept.JOB
 
 
-def _picture() -> bytes:
+def picture() -> bytes:
+    """Return a JPEG of less than a kilobyte."""
     made = io.BytesIO()
     Image.new("RGB", (64, 64), "gray").save(made, "JPEG")
     return made.getvalue()
@@ -92,7 +93,7 @@ _LARGE = "10,000 jobs (100 planned), 1,000,000 photos, 200 accounts"
 FIGURES = (
     Figure(
         name="scale-login", what=f"login and listing of all jobs with {_LARGE}", against=_EMPTY,
-        unit="s", goal=1.1, turns=_turns(_login),
+        unit="s", goal=1.1, turns=_turns(login),
     ),
     Figure(
         name="scale-close", what=f"create, write and close of {_FILES} files with {_LARGE}",

@@ -230,10 +230,12 @@ def serving(
     *,
     hosts: Sequence[str] = _LOCAL,
     beside: Sequence[int] = (),
+    home: Path | None = None,
 ) -> Iterator[FolderSide]:
     """Run the sshd of jobfs's login role over *root*, which shows the folder *disk*.
 
     beside  pids of what makes *root* show it, if that is a program
+    home    anna's root, if it is not the one on the disk
     """
     owner = home_of_anna(disk, jobfs)
     port = free_port()
@@ -243,7 +245,7 @@ def serving(
     _copy_accounts(jobfs, config)
     with _sshd(config) as listener, cpu.group([listener, *beside]) as group:
         login = Login(home=jobfs.login.home, port=port)
-        yield FolderSide(disk / "anna", login, group, owner=owner)
+        yield FolderSide(home or disk / "anna", login, group, owner=owner)
 
 
 def home_of_anna(disk: Path, jobfs: JobfsSide) -> int:

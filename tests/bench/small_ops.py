@@ -31,7 +31,7 @@ _EXAMPLE = "examples/passthroughfs.py"
 _numbers = count(1)
 
 
-def _postmark(folder: Path, options: Options) -> float:
+def postmark(folder: Path, options: Options) -> float:
     """Return the seconds that postmark takes to create, change, read and delete files of 0.5 to 10 kB."""
     part = 20 if options.quick else 1
     settings = (
@@ -71,14 +71,15 @@ def _turns(
     measured: Callable[[Path, Options], float],
 ) -> Callable[[Options], Iterator[Pair]]:
     def turns(options: Options) -> Iterator[Pair]:
-        with _jobfs(options) as job, _example(options) as folder:
+        with _jobfs(options) as job, example(options) as folder:
             while True:
-                yield Pair(measured(_new(job), options), measured(_new(folder), options))
+                yield Pair(measured(new(job), options), measured(new(folder), options))
 
     return turns
 
 
-def _new(folder: Path) -> Path:
+def new(folder: Path) -> Path:
+    """Make a folder for one turn."""
     made = folder / f"d{next(_numbers)}"
     made.mkdir()
     return made
@@ -103,7 +104,7 @@ def _jobfs(options: Options) -> Iterator[Path]:
 
 
 @contextmanager
-def _example(options: Options) -> Iterator[Path]:
+def example(options: Options) -> Iterator[Path]:
     """Give a folder that pyfuse3's example shows."""
     with ExitStack() as stack:
         place = options.folder / "example"
@@ -164,7 +165,7 @@ FIGURES = (
         name="small-ops-postmark",
         what=f"postmark with {_FILES:,} files and {_TRANSACTIONS:,} transactions, on the mount",
         against="pyfuse3's example passthroughfs.py on the same disk",
-        unit="s", goal=3.0, is_speed=True, turns=_turns(_postmark),
+        unit="s", goal=3.0, is_speed=True, turns=_turns(postmark),
     ),
     Figure(
         name="small-ops-dbench", what="dbench with one client, seconds for a megabyte, on the mount",

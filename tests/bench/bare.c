@@ -1,0 +1,237 @@
+/*
+ * What tests/bench/bare.py is, in C on libfuse: the same requests, the same answers, one thread.
+ *
+ *     bare FOLDER MOUNTPOINT
+ *
+ * Names are kept in memory, and the bytes of each file in a file of FOLDER, whose name is its number.
+ */
+#define FUSE_USE_VERSION 34
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SLOTS 65536
+#define HOLDS 1.0 /* seconds for which an answer holds */
+
+struct node {
+    struct stat attributes; /* st_ino 0: it was removed */
+    fuse_ino_t parent;
+    char *name;
+    fuse_ino_t next; /* of those in the same slot */
+};
+
+static struct node *nodes;
+static size_t made = FUSE_ROOT_ID, room;
+static fuse_ino_t slots[SLOTS];
+static int folder;
+
+static size_t slot(fuse_ino_t parent, const char *name) {
+    size_t sum = parent;
+    while (*name)
+        sum = sum * 31 + (unsigned char)*name++;
+    return sum % SLOTS;
+}
+
+static fuse_ino_t find(fuse_ino_t parent, const char *name) {
+    fuse_ino_t ino = slots[slot(parent, name)];
+    while (ino && (!nodes[ino].attributes.st_ino || nodes[ino].parent != parent ||
+                   strcmp(nodes[ino].name, name)))
+        ino = nodes[ino].next;
+    return ino;
+}
+
+static fuse_ino_t add(fuse_ino_t parent, const char *name, mode_t mode, uid_t uid, gid_t gid) {
+    if (made + 1 >= room)
+        nodes = realloc(nodes, (room = room * 2 + 1024) * sizeof *nodes);
+    fuse_ino_t ino = made++;
+    struct node *node = &nodes[ino];
+    memset(node, 0, sizeof *node);
+    node->parent = parent;
+    node->name = strdup(name);
+    node->next = slots[slot(parent, name)];
+    slots[slot(parent, name)] = ino;
+    node->attributes.st_ino = ino;
+    node->attributes.st_mode = mode;
+    node->attributes.st_nlink = S_ISDIR(mode) ? 2 : 1;
+    node->attributes.st_uid = uid;
+    node->attributes.st_gid = gid;
+    node->attributes.st_blksize = 128 * 1024;
+    return ino;
+}
+
+static struct fuse_entry_param entry(fuse_ino_t ino) {
+    struct fuse_entry_param told = {.ino = ino, .attr_timeout = HOLDS, .entry_timeout = HOLDS};
+    told.attr = nodes[ino].attributes;
+    return told;
+}
+
+static void bare_lookup(fuse_req_t req, fuse_ino_t parent, const char *name) {
+    fuse_ino_t ino = find(parent, name);
+    struct fuse_entry_param absent = {.entry_timeout = HOLDS};
+    struct fuse_entry_param told = ino ? entry(ino) : absent;
+    fuse_reply_entry(req, &told);
+}
+
+static void bare_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
+    (void)file;
+    fuse_reply_attr(req, &nodes[ino].attributes, HOLDS);
+}
+
+static void bare_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *wanted, int what,
+                         struct fuse_file_info *file) {
+    struct stat *known = &nodes[ino].attributes;
+    (void)file;
+    if (what & FUSE_SET_ATTR_MODE)
+        known->st_mode = (known->st_mode & S_IFMT) | (wanted->st_mode & 07777);
+    if (what & FUSE_SET_ATTR_UID)
+        known->st_uid = wanted->st_uid;
+    if (what & FUSE_SET_ATTR_GID)
+        known->st_gid = wanted->st_gid;
+    if (what & FUSE_SET_ATTR_SIZE)
+        known->st_size = wanted->st_size;
+    fuse_reply_attr(req, known, HOLDS);
+}
+
+static void bare_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode) {
+    const struct fuse_ctx *who = fuse_req_ctx(req);
+    struct fuse_entry_param told = entry(add(parent, name, S_IFDIR | mode, who->uid, who->gid));
+    fuse_reply_entry(req, &told);
+}
+
+static void bare_remove(fuse_req_t req, fuse_ino_t parent, const char *name) {
+    fuse_ino_t ino = find(parent, name);
+    if (ino && S_ISREG(nodes[ino].attributes.st_mode)) {
+        char number[24];
+        snprintf(number, sizeof number, "%lu", (unsigned long)ino);
+        unlinkat(folder, number, 0);
+    }
+    if (ino)
+        nodes[ino].attributes.st_ino = 0;
+    fuse_reply_err(req, ino ? 0 : ENOENT);
+}
+
+static void bare_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                        struct fuse_file_info *file) {
+    const struct fuse_ctx *who = fuse_req_ctx(req);
+    fuse_ino_t ino = add(parent, name, S_IFREG | (mode & 07777), who->uid, who->gid);
+    char number[24];
+    snprintf(number, sizeof number, "%lu", (unsigned long)ino);
+    file->fh = openat(folder, number, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    file->direct_io = 1;
+    struct fuse_entry_param told = entry(ino);
+    fuse_reply_create(req, &told, file);
+}
+
+static void bare_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
+    char number[24];
+    snprintf(number, sizeof number, "%lu", (unsigned long)ino);
+    if (file->flags & O_TRUNC)
+        nodes[ino].attributes.st_size = 0;
+    file->fh = openat(folder, number, (file->flags & (O_ACCMODE | O_TRUNC)) | O_CLOEXEC);
+    file->direct_io = 1;
+    fuse_reply_open(req, file);
+}
+
+static void bare_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                      struct fuse_file_info *file) {
+    char *buffer = malloc(size);
+    ssize_t done = pread(file->fh, buffer, size, offset);
+    (void)ino;
+    fuse_reply_buf(req, buffer, done < 0 ? 0 : done);
+    free(buffer);
+}
+
+static void bare_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
+                       struct fuse_file_info *file) {
+    ssize_t done = pwrite(file->fh, bytes, size, offset);
+    struct stat *known = &nodes[ino].attributes;
+    if (done < 0) {
+        fuse_reply_err(req, errno);
+        return;
+    }
+    if (known->st_size < offset + done)
+        known->st_size = offset + done;
+    fuse_reply_write(req, done);
+}
+
+static void bare_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
+    (void)ino, (void)file;
+    fuse_reply_err(req, 0);
+}
+
+static void bare_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
+    (void)ino;
+    close(file->fh);
+    fuse_reply_err(req, 0);
+}
+
+static void bare_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
+    (void)ino;
+    fuse_reply_open(req, file);
+}
+
+static void bare_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
+    (void)ino, (void)file;
+    fuse_reply_err(req, 0);
+}
+
+static void bare_readdirplus(fuse_req_t req, fuse_ino_t directory, size_t size, off_t after,
+                             struct fuse_file_info *file) {
+    char *buffer = malloc(size);
+    size_t used = 0;
+    (void)file;
+    for (fuse_ino_t ino = after < FUSE_ROOT_ID ? FUSE_ROOT_ID + 1 : after + 1; ino < made; ino++) {
+        struct node *node = &nodes[ino];
+        if (node->parent != directory || !node->attributes.st_ino)
+            continue;
+        struct fuse_entry_param told = entry(ino);
+        size_t taken =
+            fuse_add_direntry_plus(req, buffer + used, size - used, node->name, &told, ino);
+        if (taken > size - used)
+            break;
+        used += taken;
+    }
+    fuse_reply_buf(req, buffer, used);
+    free(buffer);
+}
+
+static const struct fuse_lowlevel_ops operations = {
+    .lookup = bare_lookup,
+    .getattr = bare_getattr,
+    .setattr = bare_setattr,
+    .mkdir = bare_mkdir,
+    .unlink = bare_remove,
+    .rmdir = bare_remove,
+    .create = bare_create,
+    .open = bare_open,
+    .read = bare_read,
+    .write = bare_write,
+    .flush = bare_flush,
+    .release = bare_release,
+    .opendir = bare_opendir,
+    .releasedir = bare_releasedir,
+    .readdirplus = bare_readdirplus,
+};
+
+int main(int count, char **words) {
+    char *options[] = {words[0], "-o", "fsname=bare,allow_other,default_permissions", NULL};
+    struct fuse_args arguments = FUSE_ARGS_INIT(3, options);
+    if (count != 3 || (folder = open(words[1], O_DIRECTORY | O_CLOEXEC)) < 0)
+        return 2;
+    add(0, "/", S_IFDIR | 0755, 0, 0);
+    struct fuse_session *session =
+        fuse_session_new(&arguments, &operations, sizeof operations, NULL);
+    if (!session || fuse_session_mount(session, words[2]) != 0)
+        return 1;
+    fuse_set_signal_handlers(session);
+    int ended = fuse_session_loop(session);
+    fuse_remove_signal_handlers(session);
+    fuse_session_unmount(session);
+    fuse_session_destroy(session);
+    return ended == 0 ? 0 : 1;
+}

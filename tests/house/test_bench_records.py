@@ -1,0 +1,173 @@
+"""What the benchmarks record comes back as it was, and the page shows it."""
+
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.bench import comparing, figures, growing, judging, pages, records
+from tests.bench.comparing import Figure, MissingPeerError, Options, Pair, Result
+from tests.bench.growing import Curve, Growth, Round
+from tests.bench.records import Record, Run, Unmeasured
+
+OPTIONS = Options(corpus=None, folder=Path("/nowhere"), pairs=3)
+RUN = Run(
+    at=datetime(2026, 11, 22, 12, tzinfo=UTC), commit="0123456", machine="2 processors", load=0.1,
+    quick=False, corpus=False,
+)  # fmt: skip
+PLOTS = Path(__file__).parents[2] / ".venv/plots/bin/python"
+
+
+def turns(*pairs: Pair) -> Iterator[Pair]:
+    yield pairs[0]
+    yield from pairs
+
+
+def speed(*, theirs: float) -> Figure:
+    return Figure(
+        name="upload", what="an upload", against="another", unit="s", goal=0.8, is_speed=True,
+        fewest=1, turns=lambda _: turns(*[Pair(1.0, theirs)] * 3),
+    )  # fmt: skip
+
+
+def amount(number: float) -> Figure:
+    return Figure(
+        name="idle", what="idling", against=None, unit="s", goal=10, fewest=1,
+        turns=lambda _: turns(*[Pair(number)] * 3),
+    )  # fmt: skip
+
+
+def result(*, theirs: float = 0.9) -> Result:
+    return comparing.measure(speed(theirs=theirs), OPTIONS)
+
+
+def growth() -> Growth:
+    rounds: list[Round] = [{"list, jobfs": {10: 2.0, 100: 2.0 * slower}} for slower in (9, 1, 2, 3)]
+    curve = Curve(
+        name="cost", axis="files", what="listing", sizes=(10, 100), quick_sizes=(10,),
+        rounds=lambda _options, _sizes: iter(rounds),
+    )  # fmt: skip
+    return growing.measure(curve, OPTIONS)
+
+
+def record(found: Result | Growth | Unmeasured) -> Record:
+    return Record(found=found, took=12.5, run=RUN)
+
+
+def test_a_curve_says_what_is_over_the_smallest_size_and_leaves_out_the_first_round() -> None:
+    (line,) = growth().lines
+
+    assert (line.lowest, line.ratios, line.highest) == ([1, 1], [1, 2], [1, 3])
+    assert line.costs == [[2, 2, 2], [2, 4, 6]]
+
+
+@pytest.mark.parametrize(
+    "found", [result(), growth(), Unmeasured(figure="upload-wan", missing="no tun devices")]
+)
+def test_a_record_comes_back_as_it_was(found: Result | Growth | Unmeasured) -> None:
+    assert records.parse(records.line(record(found))) == record(found)
+
+
+def test_a_record_is_on_one_line_with_the_figures_name_and_goal() -> None:
+    line = records.line(record(result()))
+
+    assert line.startswith('{"figure":"upload","ratio":0.9,')
+    assert '"goal":0.8,' in line
+    assert "\n" not in line
+
+
+def test_the_last_record_counts_and_one_without_a_measurement_only_where_there_is_no_other() -> (
+    None
+):
+    first, last = record(result(theirs=0.5)), record(result(theirs=0.9))
+    failed = record(Unmeasured(figure="upload", failed="OSError"))
+    other = record(Unmeasured(figure="upload-wan", missing="no tun devices"))
+
+    assert records.latest([failed, first, last, failed, other]) == {
+        "upload": last, "upload-wan": other,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("figure", "expected"),
+    [(speed(theirs=0.8), 1), (speed(theirs=0.4), 0.5), (amount(5), 2), (amount(20), 0.5)],
+)
+def test_how_far_a_figure_is_from_its_goal_grows_with_what_is_good(
+    figure: Figure, expected: float
+) -> None:
+    found = comparing.measure(figure, OPTIONS)
+
+    assert judging.attained(found, found.judged) == pytest.approx(expected)
+    assert found.reached == (expected >= 1)
+
+
+def test_a_figure_that_fails_or_has_no_peer_says_why_and_does_not_end_the_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(_: Options) -> Iterator[Pair]:
+        raise OSError("the disk is full")
+
+    def missing(_: Options) -> Iterator[Pair]:
+        raise MissingPeerError("no such server")
+
+    tried = [replace(speed(theirs=1), turns=one) for one in (broken, missing)]
+
+    assert [figures.measured(figure, OPTIONS) for figure in tried] == [
+        Unmeasured(figure="upload", failed="OSError: the disk is full"),
+        Unmeasured(figure="upload", missing="no such server"),
+    ]
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_figure_that_hangs_is_given_up() -> None:
+    def stuck(_: Options) -> Iterator[Pair]:
+        yield Pair(1.0, 1.0)
+        threading.Event().wait()
+
+    hanging = replace(speed(theirs=1), turns=stuck)
+
+    assert figures.measured(hanging, OPTIONS, limit=0.2) == Unmeasured(
+        figure="upload", failed="TookTooLongError: not done after 0.2 s"
+    )
+
+
+@pytest.mark.parametrize("day", pages.days(pages.PAGE.read_text("utf-8")))
+def test_the_page_says_what_was_recorded(day: str) -> None:
+    page, made = pages.PAGE.read_text("utf-8"), records.read(pages.file_of(day))
+
+    assert pages.rewritten(page, day, made) == page, f"run tests/bench/plot {day}"
+
+
+def test_a_day_without_a_place_on_the_page_is_refused() -> None:
+    with pytest.raises(pages.NoPlaceError, match="2026-01-01"):
+        pages.rewritten("# Results\n", "2026-01-01", [record(result())])
+
+
+@pytest.mark.parametrize("day", pages.days(pages.PAGE.read_text("utf-8")))
+def test_every_picture_on_the_page_is_there(day: str) -> None:
+    named = re.findall(rf"\]\((results/{day}-\w+\.svg)\)", pages.PAGE.read_text("utf-8"))
+
+    assert named
+    assert [name for name in named if not (pages.PAGE.parent / name).exists()] == []
+
+
+@pytest.mark.skipif(not PLOTS.exists(), reason="tests/bench/plot has not installed matplotlib")
+@pytest.mark.parametrize("day", pages.days(pages.PAGE.read_text("utf-8")))
+def test_the_same_records_make_the_same_picture(day: str) -> None:
+    draw = (
+        "import sys; from tests.bench import drawing, pages, records;"
+        f"made = records.read(pages.file_of({day!r}));"
+        "sys.stdout.buffer.write(b''.join(drawing.drawn(made).values()))"
+    )
+
+    shown = subprocess.run(
+        [PLOTS, "-c", draw], cwd=pages.PAGE.parents[2], stdout=subprocess.PIPE, check=True
+    ).stdout
+
+    pictures = [pages.picture_of(day, kind) for kind in ("ratios", "costs")]
+    assert shown == b"".join(picture.read_bytes() for picture in pictures if picture.exists())
