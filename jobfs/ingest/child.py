@@ -9,6 +9,7 @@ open files through the connection that it was begun with.
 import io
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ from jobfs.ingest import (
     describing,
     failing,
     handover,
+    heap,
     messages,
     rendering,
     samples,
@@ -41,6 +43,7 @@ _FILES = 32  # open at once; a decoder needs eight
 #: from making processes is the list of its system calls.
 _THREADS = 1024
 _SAMPLE_LIMIT = 10_000  # pixels
+_QUIET = 5.0  # seconds without a request until memory is given back
 #: How much it gives way to those who send, see nice(2). At 10 it still gets a tenth of a processor that
 #: somebody else wants all of: more would make it exceed its time limit.
 _NICENESS = 10
@@ -64,12 +67,13 @@ def main(arguments: Sequence[str]) -> None:
     layers = prepare(Limits(memory=memory))
     with suppress(ConnectionError):  # the worker was killed
         handover.say(worker, messages.greeting(layers))
-        while (request := handover.heard(worker)) is not None:
+        while (request := _heard(worker)) is not None:
             handover.say(worker, messages.answer(_answer(*request)))
 
 
 def prepare(limits: Limits) -> frozenset[Layer]:
     """Make this process a decoder, for good; returns what confines it."""
+    heap.keep()
     _load_everything()
     Image.MAX_IMAGE_PIXELS = None  # the studio's own limit is looked at before decoding
     os.chdir("/")
@@ -86,6 +90,13 @@ def prepare(limits: Limits) -> frozenset[Layer]:
 def identity() -> int:
     """Return the uid of a decoder whose worker, or who itself, is the caller."""
     return _UID if os.geteuid() == 0 else os.geteuid()
+
+
+def _heard(worker: socket.socket) -> tuple[bytes, int] | None:
+    """Wait for the next request, with little memory if that takes long."""
+    if not select.select([worker], [], [], _QUIET)[0]:
+        heap.give_back()
+    return handover.heard(worker)
 
 
 def _answer(message: bytes, descriptor: int) -> Outcome:

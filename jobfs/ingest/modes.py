@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.Image import Resampling
 from PIL.TiffImagePlugin import TiffImageFile
 
-from jobfs.ingest import tiffs
+from jobfs.ingest import resizing, tiffs
 from jobfs.ingest.libraries import numpy
 
 _PLAIN = frozenset({"L", "RGB", "CMYK", "LAB", "RGBA"})
@@ -33,9 +33,9 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         image = Image.frombytes("LAB", image.size, image.tobytes(), "raw", "LAB")
     by = max(1, image.width // size[0] // _SPARE), max(1, image.height // size[1] // _SPARE)
     if max(by) == 1 or _is_cheap(image):
-        return _plain(image).resize(size, Resampling.LANCZOS)
+        return resizing.resized(_plain(image), size)
     box = (0.0, 0.0, image.width / by[0], image.height / by[1])
-    return _in_strips(image, by).resize(size, Resampling.LANCZOS, box)
+    return resizing.resized(_in_strips(image, by), size, box)
 
 
 def _is_cheap(image: Image.Image) -> bool:

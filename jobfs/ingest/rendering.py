@@ -10,9 +10,9 @@ from time import perf_counter
 from typing import IO
 
 from PIL import Image
-from PIL.Image import Resampling, Transpose
+from PIL.Image import Transpose
 
-from jobfs.ingest import codes, colour, jpegs, modes, opening, refusing, tags
+from jobfs.ingest import codes, colour, heap, jpegs, modes, opening, refusing, resizing, tags
 from jobfs.ingest.outcomes import Decoded, Made, Refused, Wanted
 from jobfs.ingest.pictures import UNREADABLE, Picture
 
@@ -27,6 +27,7 @@ _TURNS: Mapping[int, Transpose] = {
     8: Transpose.ROTATE_90,
 }
 _JPEGS = frozenset({"JPEG", "MPO"})  # as Pillow calls them
+_VAST = 64_000_000  # pixels of a picture that no memory is kept beside
 _LYING = 5  # from this orientation on width and height change places
 
 #: What libheif says of what it cannot decode, in errors that are of the same class as all others.
@@ -44,6 +45,8 @@ def render(file: IO[bytes], wanted: Sequence[Wanted], *, pixel_limit: int) -> De
         picture = opening.opened(file, edge=ordered[0].edge, pixel_limit=pixel_limit)
         if isinstance(picture, Refused):
             return picture
+        if picture.size[0] * picture.size[1] > _VAST:
+            heap.give_back()  # it may need all the room there is
         with picture.image:
             return _rendered(file, picture, ordered)
 
@@ -117,7 +120,7 @@ def _cascade(
     """
     made = []
     for rendition in wanted:
-        picture = picture.resize(_fitted(size, rendition.edge), Resampling.LANCZOS)
+        picture = resizing.resized(picture, _fitted(size, rendition.edge))
         made.append(_encoded(picture, rendition))
     return tuple(made)
 

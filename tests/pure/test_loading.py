@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-_DECODING = ("numpy", "PIL", "pillow_heif", "rawpy", "simplejpeg", "zxingcpp")
+_DECODING = (
+    "cykooz_resizer", "numpy", "PIL", "pillow_heif", "rawpy", "simplejpeg", "zxingcpp",
+)  # fmt: skip
 
 
 def loaded(module: str, *watched: str) -> str:
@@ -16,6 +18,11 @@ def loaded(module: str, *watched: str) -> str:
 
 def test_a_worker_loads_nothing_that_decodes() -> None:
     assert loaded("jobfs.ingest.role, jobfs.daemon", *_DECODING) == ""
+
+
+def test_a_role_loads_nothing_that_migrates_or_that_another_database_needs() -> None:
+    rooms = "jobfs.daemon, jobfs.mount.role, jobfs.login.role, jobfs.ingest.role, jobfs.cli.role"
+    assert loaded(rooms, "alembic", "mako", "psycopg") == ""
 
 
 def test_a_command_loads_nothing_that_answers_prometheus() -> None:

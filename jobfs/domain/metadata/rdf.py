@@ -7,12 +7,8 @@ packet of a megabyte could then ask for gigabytes. Source: ISO 16684-1 (XMP), an
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from xml.sax import SAXException, SAXParseException
-from xml.sax.handler import ContentHandler
-from xml.sax.xmlreader import AttributesImpl
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.expatreader import create_parser
+from typing import NoReturn
+from xml.parsers import expat  # and not xml.sax, which loads all that fetches a document: 7 MB
 
 from jobfs.domain.metadata.values import Json
 from jobfs.domain.refusals import UnreadableMetadataError
@@ -138,36 +134,40 @@ def _text(packet: bytes) -> str:
 
 def _tree(text: str) -> _Node:
     builder = _Builder()
-    parser = create_parser(forbid_dtd=True)
-    parser.setContentHandler(builder)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.add
+    parser.StartDoctypeDeclHandler = _refuse_type
+    parser.EntityDeclHandler = parser.UnparsedEntityDeclHandler = _refuse_type
+    parser.ExternalEntityRefHandler = _refuse_type
     try:
-        parser.feed(text)
-        parser.close()
-    except DefusedXmlException:
-        raise UnreadableMetadataError(
-            "the XMP has a document type, which no photo program writes"
-        ) from None
+        parser.Parse(text, True)  # noqa: FBT003 (that is all of it)
     except _TooMuchError as error:
         raise UnreadableMetadataError(f"the XMP {error}") from None
-    except SAXParseException as error:
-        fault = f"{error.getMessage()} in line {error.getLineNumber()}"
+    except expat.ExpatError as error:
+        fault = f"{expat.ErrorString(error.code)} in line {error.lineno}"
         raise UnreadableMetadataError(f"the XMP is no XML: {fault}") from None
-    except (SAXException, ValueError, LookupError) as error:
+    except (ValueError, LookupError) as error:
         raise UnreadableMetadataError(f"the XMP is no XML: {str(error)[:200]}") from None
     return builder.root
 
 
-class _Builder(ContentHandler):
+def _refuse_type(*_: object) -> NoReturn:
+    raise UnreadableMetadataError("the XMP has a document type, which no photo program writes")
+
+
+class _Builder:
     """Builds the tree, within the limits."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.root = _Node("", {})
         self._open = [self.root]
         self._scopes: list[dict[str, str]] = [{"xml": _XML}]
         self._parts = 0
 
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 - SAX's name
+    def start(self, name: str, attrs: dict[str, str]) -> None:
         """Add an element to the innermost that is open."""
         self._parts += 1 + len(attrs)
         if self._parts > _MOST_PARTS:
@@ -185,16 +185,16 @@ class _Builder(ContentHandler):
         self._open.append(node)
         self._scopes.append(scope)
 
-    def endElement(self, name: str) -> None:  # noqa: ARG002, N802 - SAX's name
+    def end(self, _name: str) -> None:
         """Close the innermost element."""
         self._open.pop()
         self._scopes.pop()
 
-    def characters(self, content: str) -> None:
+    def add(self, content: str) -> None:
         """Add to the text of the innermost element."""
         self._open[-1].pieces.append(content)
 
-    def _scope(self, attrs: AttributesImpl) -> dict[str, str]:
+    def _scope(self, attrs: dict[str, str]) -> dict[str, str]:
         """Return the namespaces by their prefixes within an element of *attrs*."""
         declared = {
             key.partition(":")[2]: name[:_LONGEST_NAME]
