@@ -1,11 +1,14 @@
 """A name whose file was deleted, replaced or set aside, and what stands in its place."""
 
+from functools import cache
+
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from jobfs.catalog.schema import EntryRow, PhotoRow
 
 
+@cache  # making it takes SQLAlchemy longer than SQLite takes to answer
 def is_shown() -> ColumnElement[bool]:
     """Say of a photo's entry in a statement that the photo is shown, if it is current.
 
@@ -22,6 +25,7 @@ def is_shown() -> ColumnElement[bool]:
     )
 
 
+@cache
 def is_taken() -> ColumnElement[bool]:
     """Say of an entry in a statement that another one is there whose photo has its name."""
     return _stands_there(EntryRow.name_key, with_photo=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -101,13 +102,16 @@ class Files:
         self._directories = Directories(connection, [job_id])
         self._above: dict[int | None, str] = {}
 
+    @cached_property
     def states(self) -> dict[UploadState, int]:
-        """Return how many there are of each state; a sidecar that was read counts as unsupported."""
+        """How many there are of each state; a sidecar that was read counts as unsupported."""
         query = self._query(_TOLD, func.count()).group_by(_TOLD)
         return {UploadState(state): number for state, number in self._connection.execute(query)}
 
     def waiting(self) -> list[Unfinished]:
         """Return those that wait, by path."""
+        if UploadState.WAITING not in self.states:  # nearly always, and none is looked for
+            return []
         is_waiting = UploadRow.state == UploadState.WAITING.value
         columns = UploadRow.size, UploadRow.judged_at, UploadRow.started_at
         found = [
@@ -134,13 +138,20 @@ class Files:
 
     def verified(self) -> list[Verified]:
         """Return those whose bytes were read back and decoded, by path."""
-        safe = _IS_READ & _IS_PICTURE & BlobRow.sha256.is_not(None)
+        safe = self._query(EntryRow.parent_id, EntryRow.name, BlobRow.sha256).join(
+            BlobRow, BlobRow.id == UploadRow.blob_id
+        )
+        found = self._connection.execute(
+            safe.where(_IS_READ, _IS_PICTURE, BlobRow.sha256.is_not(None))
+        ).all()
         return sorted(
-            Verified(path, sha256) for path, sha256 in self._by_path(safe, BlobRow.sha256)
+            Verified(self._path(parent_id, name), sha256) for parent_id, name, sha256 in found
         )
 
     def stored(self) -> list[str]:
         """Return the paths of those that are no pictures, or that were set aside."""
+        if self.states.keys().isdisjoint({UploadState.UNSUPPORTED, UploadState.WAITING}):
+            return []
         kept = UploadRow.state == UploadState.UNSUPPORTED.value
         backup = (UploadRow.state == UploadState.WAITING.value) & UploadRow.base_id.is_not(None)
         is_sidecar = _IS_READ & ~_IS_PICTURE
@@ -162,6 +173,5 @@ class Files:
             select(*columns)
             .select_from(EntryRow)
             .join(UploadRow, (UploadRow.entry_id == EntryRow.id) & UploadRow.current)
-            .join(BlobRow, BlobRow.id == UploadRow.blob_id)
             .where(EntryRow.job_id == self._job_id, EntryRow.removed_at.is_(None))
         )

@@ -1,42 +1,151 @@
-"""Open directories, and what they still have to list."""
+"""Open directories, and what they list: answers that are made once and given until something changes."""
 
 from bisect import bisect_right
 from itertools import count
 from operator import attrgetter
+from typing import NamedTuple
 
 import trio
+from pyfuse3 import EntryAttributes
 
+from jobfs.catalog.engine import Mark
 from jobfs.mount.looking import Looking
+from jobfs.mount.replies import attributes
 from jobfs.tree.views import Listed, Node
 
 #: Children fetched at once: about what the kernel asks for at once.
 _PAGE = 512
-#: Seconds for which children that were fetched may be listed, since a job may be closed meanwhile.
+#: Seconds for which children that were fetched may be listed where nobody tells whether something has changed
+#: meanwhile: a job may have been closed.
 _FRESH = 0.05
+#: Seconds where a mark tells it: what jobfs writes comes and goes with time, too.
+_FRESH_BY_MARK = 10.0
+#: Children that are remembered, in all and of one directory; each takes about 400 bytes.
+_REMEMBERED = 131_072
 
 _cookie = attrgetter("cookie")
 
 
-class OpenDirectory:
-    """A directory that is being listed; keeps what was fetched and is not listed yet."""
+class Child(NamedTuple):
+    """A child as it is listed: with the answer for the kernel, or the node if that is made each time."""
 
-    def __init__(self, tree: Looking, node: Node) -> None:
+    name: bytes
+    known: EntryAttributes | Node
+    cookie: int
+
+
+class Listing:
+    """Children of a directory behind a cookie, as far as they were fetched; of one state of the database.
+
+    mark   of that state; None: of a moment only
+    start  the cookie
+    """
+
+    def __init__(self, mark: Mark | None, start: int) -> None:
+        self._mark = mark
+        self._until = trio.current_time() + (_FRESH if mark is None else _FRESH_BY_MARK)
+        self._start = start
+        self._children: list[Child] = []
+        self._is_complete = False
+
+    def __len__(self) -> int:
+        return len(self._children)
+
+    def is_valid(self, mark: Mark | None) -> bool:
+        """Whether it is new, and nothing has changed up to a mark."""
+        return mark == self._mark and trio.current_time() < self._until
+
+    def reaches(self, after: int) -> bool:
+        """Whether the children behind a cookie are here, or would be fetched next."""
+        return self._start <= after <= self._end or (self._is_complete and self._start <= after)
+
+    @property
+    def _end(self) -> int:
+        return self._children[-1].cookie if self._children else self._start
+
+    def behind(self, after: int) -> list[Child] | None:
+        """Return the next children; none at the end, and None if they are still to be fetched."""
+        place = bisect_right(self._children, after, key=_cookie)
+        if place < len(self._children) or self._is_complete:
+            return self._children[place : place + _PAGE]
+        return None
+
+    def add(self, after: int, found: list[Listed]) -> None:
+        """Add what was found behind a cookie, unless somebody else has added it meanwhile."""
+        if after == self._end:
+            self._children += [_child(*one) for one in found]
+            self._is_complete = not found
+
+
+def _child(node: Node, cookie: int) -> Child:
+    return Child(node.name.encode(), attributes(node) if node.rests else node, cookie)
+
+
+class Listings:
+    """The listings of one mount that are still true."""
+
+    def __init__(self, tree: Looking) -> None:
         self._tree = tree
-        self._fetched: list[Listed] = []
-        self._after = 0  # what was fetched stands behind this cookie
-        self._until = 0.0  # trio's clock
+        self._remembered: dict[int, Listing] = {}  # by inode number, the oldest first
+        self._children = 0  # of all of them
+
+    async def behind(
+        self, inode: int, after: int, known: Listing | None
+    ) -> tuple[Listing, list[Child]]:
+        """Return the children of a directory behind a cookie, and where the next may be found.
+
+        *known* is that of whoever asks. Where no mark tells what is true, it is nobody else's.
+        """
+        mark = self._tree.mark()
+        listing = self._listing(inode, mark, after, known)
+        children = listing.behind(after)
+        if children is None:
+            found = await self._tree.children(inode, after=after, limit=_PAGE)
+            self._forget(inode)
+            listing.add(after, found)
+            children = listing.behind(after)
+            if mark is not None:
+                self._remember(inode, listing, mark)
+        return listing, children or []
+
+    def _listing(self, inode: int, mark: Mark | None, after: int, known: Listing | None) -> Listing:
+        for one in (known, self._remembered.get(inode)):
+            if one is not None and _serves(one, mark, after):
+                return one
+        return Listing(mark, after)
+
+    def _remember(self, inode: int, listing: Listing, mark: Mark) -> None:
+        """Remember a listing as the newest, and forget what is not true any more, and the oldest."""
+        self._remembered[inode] = listing
+        self._children += len(listing)
+        while self._remembered:
+            oldest = next(iter(self._remembered))
+            if self._children <= _REMEMBERED and self._remembered[oldest].is_valid(mark):
+                break
+            self._forget(oldest)
+
+    def _forget(self, inode: int) -> None:
+        forgotten = self._remembered.pop(inode, None)
+        if forgotten is not None:
+            self._children -= len(forgotten)
+
+
+def _serves(listing: Listing, mark: Mark | None, after: int) -> bool:
+    return listing.is_valid(mark) and listing.reaches(after) and len(listing) + _PAGE <= _REMEMBERED
+
+
+class OpenDirectory:
+    """A directory that is being listed."""
+
+    def __init__(self, listings: Listings, node: Node) -> None:
+        self._listings = listings
+        self._listing: Listing | None = None
         self.node = node
 
-    async def children(self, *, after: int) -> list[Listed]:
+    async def children(self, *, after: int) -> list[Child]:
         """Return some of the children behind the cookie *after*, in order; none at the end."""
-        if trio.current_time() < self._until and self._after <= after:
-            start = bisect_right(self._fetched, after, key=_cookie)
-            if start < len(self._fetched):
-                return self._fetched[start:]
-        self._until = trio.current_time() + _FRESH
-        self._fetched = await self._tree.children(self.node.inode, after=after, limit=_PAGE)
-        self._after = after
-        return self._fetched
+        self._listing, found = await self._listings.behind(self.node.inode, after, self._listing)
+        return found
 
 
 class OpenDirectories:
@@ -44,13 +153,14 @@ class OpenDirectories:
 
     def __init__(self, tree: Looking) -> None:
         self._tree = tree
+        self._listings = Listings(tree)
         self._open: dict[int, OpenDirectory] = {}
         self._numbers = count(1)
 
     async def open(self, inode: int) -> int:
         """Open a directory that may be listed; returns its handle's number."""
         number = next(self._numbers)
-        self._open[number] = OpenDirectory(self._tree, await self._tree.directory(inode))
+        self._open[number] = OpenDirectory(self._listings, await self._tree.directory(inode))
         return number
 
     def of(self, number: int) -> OpenDirectory:

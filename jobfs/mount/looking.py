@@ -1,5 +1,6 @@
 """What the tree says of names and numbers, through the door; of `.jobfs` itself, without it."""
 
+from jobfs.catalog.engine import Mark
 from jobfs.database import Database
 from jobfs.tree import views
 from jobfs.tree.refusals import NoSuchEntryError
@@ -11,6 +12,10 @@ class Looking:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def mark(self) -> Mark | None:
+        """Return what is another when anything may have changed; None: that cannot be told at once."""
+        return self._database.mark()
 
     async def node(self, number: int) -> Node:
         """Return what an inode number names."""

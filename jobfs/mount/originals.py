@@ -11,6 +11,7 @@ from jobfs.database import Database
 from jobfs.domain import inodes
 from jobfs.domain.inodes import Kind
 from jobfs.mount.handles import Opener
+from jobfs.mount.reading import read_at
 from jobfs.mount.refusals import BadHandleError
 from jobfs.tree import overview
 from jobfs.tree.refusals import ReadOnlyViewError
@@ -66,8 +67,7 @@ class Originals:
 
     async def read(self, number: int, offset: int, size: int) -> bytes:
         """Return up to *size* bytes."""
-        descriptor = self._handle(number).descriptor
-        return await trio.to_thread.run_sync(os.pread, descriptor, size, offset)
+        return await read_at(self._handle(number).descriptor, size, offset)
 
     async def write(self, number: int, offset: int, data: bytes) -> int:  # noqa: ARG002 (likewise)
         """Refuse: no handle is writable."""

@@ -5,7 +5,6 @@ import functools
 import logging
 import stat
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
@@ -143,7 +142,7 @@ def named_report(node: Node) -> pyfuse3.EntryAttributes:
 
 def opened_report(node: Node) -> pyfuse3.EntryAttributes:
     """Return the same as the answer to its number: the kernel asks again before it refuses to open it."""
-    return attributes(replace(node, mode=node.mode | stat.S_IWUSR))
+    return attributes(node._replace(mode=node.mode | stat.S_IWUSR))
 
 
 def file_info(number: int) -> pyfuse3.FileInfo:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
@@ -65,4 +65,4 @@ class Snapshots:
 
 def sized(node: Node, size: int, at_ns: int) -> Node:
     """Return a node with its size, and its time for all of its times."""
-    return replace(node, size=size, mtime_ns=at_ns, ctime_ns=at_ns, atime_ns=at_ns)
+    return node._replace(size=size, mtime_ns=at_ns, ctime_ns=at_ns, atime_ns=at_ns)

@@ -142,7 +142,7 @@ def _receipt(
     connection: Connection, account_id: int, job_id: int, *, studio: Studio, now: datetime
 ) -> bytes:
     of_job = reports.Files(connection, job_id)
-    states, waiting = of_job.states(), status.sort_waiting(of_job.waiting())
+    states, waiting = of_job.states, status.sort_waiting(of_job.waiting())
     others = sum(number for state, number in states.items() if state not in _IN_RECEIPT)
     others += len(waiting.unfinished) + len(waiting.empty) + waiting.undecided
     return receipt.render(
@@ -167,7 +167,7 @@ def _facts(
     found = problems.listing(connection, job_id)
     lately, lately_in_all = of_job.lately(now - status.LATELY)
     return Facts(
-        job=_job_name(connection, account_id, job_id), states=of_job.states(),
+        job=_job_name(connection, account_id, job_id), states=of_job.states,
         waiting=status.sort_waiting(of_job.waiting()),
         problems=sum(1 for one in found if one.kind != MISPLACED),
         folders=[one.text for one in found if one.kind == MISPLACED],

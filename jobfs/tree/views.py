@@ -12,10 +12,12 @@ closed is `latecomers`' to say.
 """
 
 import stat
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from jobfs.catalog import children as children_of
 from jobfs.catalog import entries
+from jobfs.catalog.children import Child
 from jobfs.catalog.engine import Connection
 from jobfs.domain import inodes
 from jobfs.domain.accounts import uid_of
@@ -35,19 +37,23 @@ _REPORT_MODE = stat.S_IFREG | 0o444
 #: Seconds for which an answer holds. A job that left `planned` is gone within 0.1 s: so what leads to files
 #: holds for a part of that only. See `jobfs/decisions/0015-brief-kernel-caches.md`.
 _BRIEFLY = 0.03
-#: Of a file whose content is settled: longer than a client takes for the names that it was given at once.
-_LONGER = 0.1
+#: Of a file whose content is settled; and of one that was listed, since clients ask for the names that they
+#: were given, a hundred with each round of a line that may be slow.
+_LONGER, _LISTED = 0.1, 1.0
+#: Of the mount's root, which never changes; every path below it that is not sshd's leads through it.
+_FOR_GOOD = 3600.0
 _SETTLED = {
     UploadState.RECEIVED, UploadState.INGESTED, UploadState.UNSUPPORTED, UploadState.DAMAGED
 }  # fmt: skip
 _OVERVIEW_MODES = {True: stat.S_IFDIR | 0o555, False: stat.S_IFREG | 0o444}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(NamedTuple):
     """A directory or file with its attributes, named as struct stat names them; times in ns.
 
-    *holds* is for how many seconds whoever has asked need not ask again.
+    holds  for how many seconds whoever has asked need not ask again
+    rests  it is as it is told here until somebody commits: no version is being written, nothing is made
+           when somebody looks
     """
 
     inode: int
@@ -55,13 +61,14 @@ class Node:
     mode: int
     uid: int
     gid: int
-    size: int = 0
-    links: int = 1
     mtime_ns: int
     ctime_ns: int
     atime_ns: int
+    size: int = 0
+    links: int = 1
     upload_id: int | None = None
     holds: float = 0.0
+    rests: bool = False
 
     @property
     def is_directory(self) -> bool:
@@ -155,10 +162,11 @@ def children(connection: Connection, directory: int, *, after: int, limit: int) 
         return listed or _admin_listed(after)
     if inode.kind is Kind.ACCOUNT:
         found = entries.job_directories(connection, inode.account, after=after, limit=limit)
+        listed = [Listed(entry_node(entry, inode.account), entry.id) for entry in found]
     else:
         require_directory(visible_entry(connection, inode))
-        found = entries.children(connection, inode.account, inode.row, after=after, limit=limit)
-    listed = [Listed(entry_node(entry, inode.account), entry.id) for entry in found]
+        below = _below(children_of.after(connection, inode.row, after, limit=limit), inode.account)
+        listed = list(below)
     return listed or _reports_listed(connection, inode, after)
 
 
@@ -205,10 +213,11 @@ def entry_node(entry: entries.Entry, account_id: int) -> Node:
     The kernel lets only owners set times and modes, and clients take a refusal for a failed upload.
     """
     uid = uid_of(account_id)
+    mode, holds, rests = _kind(entry)
     return Node(
         inode=inodes.pack(Kind.ENTRY, account_id, entry.id),
         name=entry.name if entry.parent_id is not None else entry.job_name,
-        mode=_DIRECTORY_MODE if entry.directory else FILE_MODE,
+        mode=mode,
         uid=uid,
         gid=uid,
         size=entry.size,
@@ -217,14 +226,37 @@ def entry_node(entry: entries.Entry, account_id: int) -> Node:
         ctime_ns=entry.ctime_ns,
         atime_ns=entry.atime_ns,
         upload_id=entry.upload_id,
-        holds=_LONGER if entry.state in _SETTLED else _BRIEFLY,
+        holds=holds,
+        rests=rests,
     )
+
+
+def _below(found: Sequence[Child], account_id: int) -> Iterator[Listed]:
+    """Yield what a directory holds as `entry_node` would return it."""
+    uid = uid_of(account_id)
+    for one in found:
+        mode, holds, rests = _kind(one, settled=_LISTED)
+        links = 2 + one.subdirectories if one.directory else 1
+        inode = inodes.pack(Kind.ENTRY, account_id, one.id)
+        node = Node(
+            inode, one.name, mode, uid, uid, one.mtime_ns, one.ctime_ns, one.atime_ns, one.size,
+            links, one.upload_id, holds, rests,
+        )  # fmt: skip
+        yield Listed(node, one.id)
+
+
+def _kind(entry: entries.Entry | Child, *, settled: float = _LONGER) -> tuple[int, float, bool]:
+    """Return an entry's mode, for how long it holds (*settled*: if it is), and whether it rests."""
+    if entry.directory:
+        return _DIRECTORY_MODE, _BRIEFLY, True
+    holds = settled if entry.state in _SETTLED else _BRIEFLY
+    return FILE_MODE, holds, entry.state != UploadState.RECEIVING
 
 
 def overview_node(entry: entries.Entry) -> Node:
     """Return an entry as root sees it in `.jobfs/all`: nobody's, and read-only."""
-    return replace(
-        entry_node(entry, 0), inode=inodes.pack(Kind.OVERVIEW, 0, entry.id), uid=0, gid=0,
+    return entry_node(entry, 0)._replace(
+        inode=inodes.pack(Kind.OVERVIEW, 0, entry.id), uid=0, gid=0,
         mode=_OVERVIEW_MODES[entry.directory], holds=0,
     )  # fmt: skip
 
@@ -353,5 +385,5 @@ def _account_node(account: entries.Account) -> Node:
 def _root() -> Node:
     return Node(
         inode=inodes.ROOT_INODE, name="/", mode=_ROOT_MODE, uid=0, gid=0, links=2,
-        mtime_ns=0, ctime_ns=0, atime_ns=0,
+        mtime_ns=0, ctime_ns=0, atime_ns=0, holds=_FOR_GOOD,
     )  # fmt: skip

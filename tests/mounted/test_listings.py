@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import insert
 
@@ -96,3 +97,37 @@ def test_a_listing_is_complete_while_another_process_removes_entries(
 
     assert len(listed) == len(set(listed))
     assert set(listed) >= names - set(removed)
+
+
+def test_a_second_listing_shows_what_anybody_has_changed_since_the_first(
+    studio: Studio, job: Job
+) -> None:
+    for name in ("here.jpg", "there.jpg", "stays.jpg"):
+        replace_file(job.path / name, b"")
+    assert _files(job.path) == {"here.jpg", "there.jpg", "stays.jpg"}
+
+    (job.path / "here.jpg").unlink()
+    assert _files(job.path) == {"there.jpg", "stays.jpg"}
+    studio.sql(
+        "UPDATE entry SET name = 'moved.jpg', name_key = 'moved.jpg' WHERE name = 'there.jpg'"
+    )
+    assert _files(job.path) == {"moved.jpg", "stays.jpg"}
+
+
+def test_a_listing_tells_others_how_much_of_a_file_has_come(studio: Studio, job: Job) -> None:
+    ben = studio.account("ben")
+    studio.sql(f"INSERT INTO job_grant VALUES ({ben.id}, {job.id}, 'edit')")  # noqa: S608
+    bens = studio.mountpoint / ben.name / job.name
+    with (job.path / "photo.jpg").open("wb", buffering=0) as file:
+        file.write(b"half")
+        assert _sizes(bens) == {"photo.jpg": 4}
+        file.write(b" of it")
+        assert _sizes(bens) == {"photo.jpg": 10}
+
+
+def _files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if not path.name.startswith("_")}
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {name: (folder / name).stat().st_size for name in _files(folder)}

@@ -61,6 +61,8 @@ def _lines(
 
 
 def _line(file: Verified) -> str:
+    if file.path.isprintable() and "\\" not in file.path:  # nearly always
+        return f"{file.sha256}  {file.path}"
     escaped = file.path.translate(_ESCAPES)
     mark = "\\" if escaped != file.path else ""
     return f"{mark}{file.sha256}  {escaped}"
