@@ -1,6 +1,7 @@
 """Build one role and run it. Reading this from top to bottom is reading the architecture."""
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -14,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 import trio
 
+from jobfs import bells, logs, notify, processes, selftest
 from jobfs import database as door
-from jobfs import logs, notify, processes, selftest
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import copying, migrate, roles, studio, tasks
 from jobfs.catalog.engine import Catalog, Connection
@@ -152,21 +153,28 @@ async def _live(
 ) -> None:
     """Enter the role, serve, and strike it at the end."""
     manager = notify.Manager() if supervised else notify.manager()
-    database = Database(catalog, door.AtOnce() if kind == "mount" else None)
+    database = Database(catalog, door.AtOnce())
     process = processes.process(os.getpid())
     assert process is not None
-    async with door.bell(catalog) as bell, manager.watching():
+    async with bells.bell(catalog) as bell, manager.watching():
         role_id = await database.write(roles.start, kind, process, now=datetime.now(UTC))
         try:
             async with ended_by_signals(), trio.open_nursery() as nursery:
+                there_is_a_mount = trio.Event()
                 if supervised:
-                    nursery.start_soon(_end_with_parent, nursery.cancel_scope)
-                if kind == "login":  # sshd, which it starts, will live where this process does
-                    await selftest.require_seen_ends(config.jobfs.mountpoint)
+                    nursery.start_soon(_heed_parent, there_is_a_mount, nursery.cancel_scope)
+                else:
+                    there_is_a_mount.set()
                 serve = _serving(kind, config, database, bell)
+                if kind == "login":  # sshd, which it starts, will live where this process does
+                    await there_is_a_mount.wait()
+                    await selftest.require_seen_ends(config.jobfs.mountpoint)
                 await nursery.start(partial(serve, role_id=role_id))
                 _offer_metrics(kind, config, database)
                 await database.write(roles.ready, role_id, now=datetime.now(UTC))
+                # What is loaded stays: to look for garbage in it takes a tenth of a second, now and then
+                # and, twice as long, at the end, while somebody waits for this role to begin anew.
+                gc.freeze()
                 log.info("ready")
                 await manager.tell("READY=1", f"STATUS={_doing(kind, config)}")
                 nursery.start_soon(_tell_of_end, manager)
@@ -178,7 +186,7 @@ async def _live(
                 await database.write(roles.stop, role_id)
 
 
-def _serving(kind: str, config: Config, database: Database, bell: door.Bell) -> Serve:
+def _serving(kind: str, config: Config, database: Database, bell: bells.Bell) -> Serve:
     """Return what a role does, with all that it needs. Only its own room is imported."""
     store = _store(config)
     if kind == "mount":
@@ -214,11 +222,14 @@ def _offer_metrics(kind: str, config: Config, database: Database) -> None:
     monitoring.offer(kind, config.metrics, look)
 
 
-async def _end_with_parent(everything: trio.CancelScope) -> None:
-    """End when the supervisor does, however it died: it holds the other end of stdin."""
+async def _heed_parent(there_is_a_mount: trio.Event, everything: trio.CancelScope) -> None:
+    """Hear of the mount when the supervisor says something, and end when it does, however it died.
+
+    It holds the other end of stdin.
+    """
     async with trio.lowlevel.FdStream(os.dup(0)) as lifeline:
         while await lifeline.receive_some():
-            pass
+            there_is_a_mount.set()
     log.info("ending: the supervisor is gone")
     everything.cancel()
 

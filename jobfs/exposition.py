@@ -38,7 +38,9 @@ def serve(host: str, ports: Iterable[int], look: Callable[[], Found]) -> int:
     registry.register(_Shown(look))
     ProcessCollector(registry=registry)
     server = _listening(host, ports, _Handler.factory(registry))
-    Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    # Nobody ends the server: it need not look every now and then whether somebody wants to.
+    serving = {"poll_interval": None}
+    Thread(target=server.serve_forever, kwargs=serving, name="metrics", daemon=True).start()
     port: int = server.socket.getsockname()[1]
     return port
 

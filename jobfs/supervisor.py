@@ -1,8 +1,9 @@
 """`jobfs up`: mount, login and workers as processes of their own, started again when one dies.
 
-Login needs the mount: it starts after it and ends before it. When the mount dies, its clients are stuck
-on it for ever, so every connection is ended, and mount and login start anew. What cannot even start for
-the first time (a taken port, a mountpoint in use) is not tried again: `jobfs up` ends with it.
+Login needs the mount: it serves after it and ends before it, though both are started at once. When the
+mount dies, its clients are stuck on it for ever, so every connection is ended, and mount and login start
+anew. What cannot even start for the first time (a taken port, a mountpoint in use) is not tried again:
+`jobfs up` ends with it.
 """
 
 import errno
@@ -12,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,13 +22,14 @@ from pathlib import Path
 import trio
 
 from jobfs import logs, mounts, processes
+from jobfs.bells import bell
 from jobfs.catalog import migrate, roles
 from jobfs.catalog.engine import Catalog, Connection
 from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.roles import Role
 from jobfs.config import Config
 from jobfs.daemon import KINDS, NotRootError, ended_by_signals
-from jobfs.database import Database, bell
+from jobfs.database import Database
 from jobfs.errors import JobfsError
 from jobfs.login import connections
 from jobfs.mount import mountpoint
@@ -36,7 +38,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds before a role that died is started again; doubled each time up to the second number, and back
 #: to the first once one has lived for the third.
-_FIRST_PAUSE, _LONGEST_PAUSE, _GOOD_LIFE = 0.1, 10.0, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _GOOD_LIFE = 0.01, 10.0, 60.0
 #: Seconds a role gets to end: login drains for 30, then connections are ended.
 _LONGEST_END = 45.0
 #: Seconds between two looks at a role that is awaited, if no bell rings: it may have died.
@@ -143,7 +145,7 @@ def alive(connection: Connection) -> list[Role]:
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A role's process; it ends by itself when *lifeline* is closed."""
+    """A role's process; it ends by itself when *lifeline*, its standard input, is closed."""
 
     kind: str
     process: trio.Process
@@ -153,6 +155,11 @@ class _Child:
     def has_ended(self) -> bool:
         """Whether it has died or ended."""
         return self.process.poll() is not None
+
+    def tell_of_mount(self) -> None:
+        """Let login go on: the mount serves."""
+        with suppress(BrokenPipeError):  # it has ended
+            os.write(self.lifeline, b"\n")
 
     async def end(self) -> None:
         """Ask it to end, and make it end."""
@@ -222,8 +229,7 @@ class _Supervisor:
         """Run the mount until it dies, and login on it."""
         await trio.to_thread.run_sync(self._clear_the_way)
         async with self._child("mount") as mount:
-            if await self._ready(mount):
-                await self._keep(partial(self._let_in, mount), above=mount)
+            await self._keep(partial(self._let_in, mount), above=mount)
             _report(mount)
 
     def _clear_the_way(self) -> None:
@@ -231,8 +237,11 @@ class _Supervisor:
         mounts.share_parent(self._config.jobfs.mountpoint)
 
     async def _let_in(self, mount: _Child) -> None:
-        """Run login until it or the mount dies."""
+        """Run login until it or the mount dies. It loads what it needs while the mount does, too."""
         async with self._child("login") as login:
+            if not await self._ready(mount):
+                return
+            login.tell_of_mount()
             await self._ready(login, above=mount)
             await _first_to_end(mount.process, login.process)
             if mount.has_ended:

@@ -9,10 +9,11 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from jobfs.blobs.ledger import Ledger
 from jobfs.blobs.refusals import LostBytesError, StoreFailedError
@@ -160,15 +161,28 @@ class BlobStore:
 
     def put_rendition(self, key: str, data: bytes) -> None:
         """Store a rendition so that it survives a power cut."""
-        path = self.rendition(key)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
+        self.put_renditions({key: data})
+
+    def put_renditions(self, renditions: Mapping[str, bytes]) -> None:
+        """Store renditions so that they survive a power cut; if that fails, some may be there.
+
+        All are written before the first is brought to the disk, which has less to do for the others then:
+        a journal takes along what else has changed.
+        """
+        with ExitStack() as files:
+            opened = [files.enter_context(self._new_rendition(key)) for key in renditions]
+            for file, data in zip(opened, renditions.values(), strict=True):
+                file.write(data)
+                file.flush()
             if self._durable:
-                os.fsync(descriptor)
-        if self._durable:
-            self._sync_folder(path.parent)
+                for file in opened:
+                    os.fsync(file.fileno())
+        for folder in {self.rendition(key).parent for key in renditions}:
+            self._sync_folder(folder)
+
+    def _new_rendition(self, key: str) -> BinaryIO:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        return os.fdopen(os.open(self.rendition(key), flags, 0o600), "wb")
 
     def drop_original(self, key: str) -> None:
         """Delete a blob that no row has come to name."""

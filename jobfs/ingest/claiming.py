@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import trio
 
+from jobfs.bells import Bell
 from jobfs.catalog import tasks
 from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.tasks import Task
-from jobfs.database import Bell, Database
+from jobfs.database import Database
 
 log = getLogger(__name__)
 
@@ -38,7 +39,7 @@ async def next_task(database: Database, bell: Bell, claimant: Claimant) -> Task:
     """Claim the task whose turn it is; wait while there is none."""
     while True:
         try:
-            nap = await database.read(tasks.next_wakeup, now=datetime.now(UTC))
+            nap = await database.read_briefly(tasks.next_wakeup, now=datetime.now(UTC))
             if nap is not None and not nap:
                 task = await database.write_lazily(
                     tasks.claim, worker=claimant.name, lease=claimant.lease, now=datetime.now(UTC)
@@ -74,7 +75,7 @@ async def free_those_of_the_dead(database: Database) -> None:
     """Free, now and then, what workers hold that run no more: a lease is a long time to wait."""
     while True:
         try:
-            for worker in await database.read(tasks.dead_workers, now=datetime.now(UTC)):
+            for worker in await database.read_briefly(tasks.dead_workers, now=datetime.now(UTC)):
                 log.warning("worker %s is gone: its tasks are free again", worker)
                 await database.write(tasks.free_claims, worker, tried=True)
         except CatalogUnavailableError as error:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from logging import getLogger
@@ -37,6 +37,9 @@ CLAIMS = 20
 #: How long the first failure is waited out, and by how much longer each further one; then at most.
 PAUSE, GROWTH, LONGEST_PAUSE = timedelta(seconds=10), 6, timedelta(minutes=10)
 
+#: Bytes that are hashed at once: they fit into a processor's own memory.
+_PIECE = 256 * 1024
+
 _READ, _DECODE, _RENDER, _RECORD = (
     metrics.INGEST_STAGES.of(stage) for stage in ("read", "decode", "render", "record")
 )
@@ -63,7 +66,7 @@ async def ingest(
     Raises CatalogUnavailableError if the database does not take the answer; the task is then claimed
     still, and what was stored for it may or may not be named by a row.
     """
-    upload, wanted = await database.read(_look, task.upload_id)
+    upload, wanted = await database.read_briefly(_look, task.upload_id)
     if upload.state is UploadState.WAITING:  # its client has been quiet for long enough
         upload, wanted = await database.write(_look_again, store, task.upload_id)
     if not wanted:
@@ -103,21 +106,70 @@ async def fail(database: Database, task: Task, broken: Broken) -> None:
 
 
 async def _examine(store: BlobStore, decoders: Decoders, upload: Upload) -> tuple[str, Outcome]:
-    """Read an upload back and decode it; returns its SHA-256 and what decoding came to.
+    """Read an upload back and decode it, at once; returns its SHA-256 and what decoding came to.
 
     Hashed here and not in the decoder, which may have been taken over by what it reads.
     """
-    descriptor = await trio.to_thread.run_sync(store.open, upload.blob_key)
+    descriptor = await trio.to_thread.run_sync(_open, store, upload)
+    look = decoders.describe if upload.format == XMP else decoders.decode
+    read = _ReadBack()
     try:
-        with _READ.measure():
-            sha256 = await trio.to_thread.run_sync(_read_back, descriptor, upload)
-        look = decoders.describe if upload.format == XMP else decoders.decode
-        began = perf_counter()
-        outcome = await look(descriptor)
-        _note_decoding(outcome, perf_counter() - began)
-        return sha256, outcome
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read.run, descriptor)
+            outcome = await _timed(look, descriptor)
+        if read.trouble is not None:
+            raise read.trouble
+        if isinstance(
+            outcome, Refused
+        ):  # for what it could not read, perhaps, and by now all is read
+            outcome = await _timed(look, descriptor)
+        return read.sha256, outcome
     finally:
         os.close(descriptor)
+
+
+async def _timed(look: Callable[[int], Awaitable[Outcome]], descriptor: int) -> Outcome:
+    began = perf_counter()
+    outcome = await look(descriptor)
+    _note_decoding(outcome, perf_counter() - began)
+    return outcome
+
+
+def _open(store: BlobStore, upload: Upload) -> int:
+    """Open an upload's bytes; raises LostBytesError unless they are all there."""
+    descriptor = store.open(upload.blob_key)
+    size = os.fstat(descriptor).st_size
+    if size != upload.size:
+        os.close(descriptor)
+        raise LostBytesError(
+            f"the store holds {size:,} bytes of {upload.name!r}, and {upload.size:,} were received"
+        )
+    return descriptor
+
+
+class _ReadBack:
+    """Reads an upload back while its decoder does; *trouble* is what the disk had with that."""
+
+    def __init__(self) -> None:
+        self.sha256 = ""
+        self.trouble: OSError | None = None
+
+    async def run(self, descriptor: int) -> None:
+        """Hash the file in a thread."""
+        try:
+            with _READ.measure():
+                self.sha256 = await trio.to_thread.run_sync(_hash, descriptor)
+        except OSError as trouble:
+            self.trouble = trouble
+
+
+def _hash(descriptor: int) -> str:
+    """Return the SHA-256 of an open file; its place in the file, which others share, stays."""
+    digest, piece, place = hashlib.sha256(), memoryview(bytearray(_PIECE)), 0
+    while got := os.preadv(descriptor, [piece], place):
+        digest.update(piece[:got])
+        place += got
+    return digest.hexdigest()
 
 
 def _note_decoding(outcome: Outcome, seconds: float) -> None:
@@ -127,16 +179,6 @@ def _note_decoding(outcome: Outcome, seconds: float) -> None:
         rendering = outcome.rendering
         _RENDER.note(rendering)
     _DECODE.note(max(0.0, seconds - rendering))
-
-
-def _read_back(descriptor: int, upload: Upload) -> str:
-    size = os.fstat(descriptor).st_size
-    if size != upload.size:
-        raise LostBytesError(
-            f"the store holds {size:,} bytes of {upload.name!r}, and {upload.size:,} were received"
-        )
-    with open(descriptor, "rb", closefd=False) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def _conclude(
@@ -182,21 +224,18 @@ def _note_what_it_is(upload: Upload, outcome: Outcome) -> None:
 
 def _put(store: BlobStore, decoded: Decoded) -> tuple[Rendition, ...]:
     """Store the renditions under fresh keys: all, or none."""
-    stored: list[Rendition] = []
+    fresh = {new_key(): made for made in decoded.renditions}
     try:
-        for made in decoded.renditions:
-            key = new_key()
-            store.put_rendition(key, made.data)
-            stored.append(
-                Rendition(
-                    name=made.name, width=made.width, height=made.height,
-                    size=len(made.data), key=key,
-                )
-            )  # fmt: skip
+        store.put_renditions({key: made.data for key, made in fresh.items()})
     except OSError:
-        _drop(store, (key, *(rendition.key for rendition in stored)))
+        _drop(store, tuple(fresh))
         raise
-    return tuple(stored)
+    return tuple(
+        Rendition(
+            name=made.name, width=made.width, height=made.height, size=len(made.data), key=key
+        )
+        for key, made in fresh.items()
+    )
 
 
 def _drop(store: BlobStore, keys: tuple[str, ...]) -> None:

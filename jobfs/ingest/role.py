@@ -10,12 +10,13 @@ from logging import getLogger
 
 import trio
 
+from jobfs.bells import Bell
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import roles, tasks
 from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.tasks import Task
 from jobfs.config import Config, IngestConfig
-from jobfs.database import Bell, Database
+from jobfs.database import Database
 from jobfs.ingest import claiming, expiry, failing, pipeline
 from jobfs.ingest.claiming import Claimant
 from jobfs.ingest.decoder import Decoders, open_decoders

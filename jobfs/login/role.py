@@ -12,11 +12,12 @@ from functools import partial
 import trio
 
 from jobfs import metrics
+from jobfs.bells import Bell
 from jobfs.catalog import accounts, feed, roles, uploads
 from jobfs.catalog.accounts import Account
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.refusals import CatalogUnavailableError
-from jobfs.database import Bell, Database, follow
+from jobfs.database import Database, follow
 from jobfs.domain.accounts import HEALTH_ACCOUNT, uid_of
 from jobfs.domain.events import EventKind
 from jobfs.login import connections, files, hostkeys, namespace, ports, sshd
@@ -31,8 +32,13 @@ sshd_log = logging.getLogger("jobfs.sshd")
 _ACCOUNT_EVENTS = frozenset(
     {EventKind.ACCOUNT_ADDED, EventKind.ACCOUNT_CHANGED, EventKind.KEY_ADDED, EventKind.KEY_REMOVED}
 )
-#: Seconds between two records of how far this role has followed the feed, while much happens.
-_REPORT_PAUSE = 0.2
+#: After what commands wait for this role to say that it has gone so far.
+_AWAITED_EVENTS = _ACCOUNT_EVENTS | {
+    EventKind.GRANT_ADDED, EventKind.GRANT_CHANGED, EventKind.GRANT_REMOVED
+}  # fmt: skip
+#: Seconds between two records of how far this role has followed the feed, while much else happens: each
+#: rings everybody's bell.
+_REPORT_PAUSE = 1.0
 #: Seconds between two looks for sshd's pid file, or for the end of uploads.
 _LOOK_PAUSE = 0.05
 #: Seconds that a client has, after its last byte, to set times, to look at the result and to log out:
@@ -138,16 +144,24 @@ class _Progress:
         self.position = position
         self._news = trio.Event()
         self._news.set()
+        self._awaited = trio.Event()
 
-    def reach(self, position: feed.Position) -> None:
-        """Note that everything up to *position* is done."""
+    def reach(self, position: feed.Position, *, awaited: bool = True) -> None:
+        """Note that everything up to *position* is done; *awaited*: somebody waits to hear of it."""
         self.position = position
         self._news.set()
+        if awaited:
+            self._awaited.set()
+
+    async def pause(self) -> None:
+        """Return when somebody waits for a record, or after a while."""
+        with trio.move_on_after(_REPORT_PAUSE):
+            await self._awaited.wait()
 
     async def moved(self) -> None:
         """Return as soon as there is something new to record."""
         await self._news.wait()
-        self._news = trio.Event()
+        self._news, self._awaited = trio.Event(), trio.Event()
 
 
 async def _keep_in_step(
@@ -157,7 +171,7 @@ async def _keep_in_step(
     async for position, events in follow(database, catalog_bell, progress.position):
         if any(event.kind in _ACCOUNT_EVENTS for event in events):
             await _render(database, config)
-        progress.reach(position)
+        progress.reach(position, awaited=any(event.kind in _AWAITED_EVENTS for event in events))
 
 
 async def _report(database: Database, role_id: int, progress: _Progress) -> None:
@@ -169,8 +183,8 @@ async def _report(database: Database, role_id: int, progress: _Progress) -> None
             await database.write_lazily(roles.took, role_id, position)
         except CatalogUnavailableError as error:
             log.warning("cannot record what login has taken over, trying again: %s", error)
-            progress.reach(progress.position)
-        await trio.sleep(_REPORT_PAUSE)
+            progress.reach(progress.position, awaited=False)
+        await progress.pause()
 
 
 async def _render(database: Database, config: LoginConfig) -> feed.Position:

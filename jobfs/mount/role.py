@@ -11,10 +11,11 @@ import trio
 
 from jobfs import database as door
 from jobfs import selftest
+from jobfs.bells import Bell
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import feed, roles
 from jobfs.catalog.refusals import CatalogUnavailableError
-from jobfs.database import Bell, Database
+from jobfs.database import Database
 from jobfs.domain.events import EventKind
 from jobfs.domain.reports.words import Studio
 from jobfs.mount import mountpoint as places
@@ -70,6 +71,7 @@ async def serve(
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_follow, database, bell, files, role_id, position)
+                nursery.start_soon(database.keep_up)
                 nursery.start_soon(files.closing.settle_left_over)
                 nursery.start_soon(files.closing.hand_over)
                 nursery.start_soon(_keep_receiving_late, files.closing)
