@@ -1,7 +1,7 @@
 """The one door from async to sync: a transaction per call, in a thread.
 
 Readers and writers queue apart, so that a writer that waits for the database never keeps a reader
-from its answer. A bell says "look"; what there is to see stands in the rows.
+from its answer.
 
 What takes less time than a thread takes to begin with it, and waits for nobody, is done at once: see
 `jobfs/decisions/0014-at-once-while-the-disk-is-quick.md`.
@@ -12,25 +12,21 @@ import math
 import resource
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import (
-    AbstractContextManager,
-    aclosing,
-    asynccontextmanager,
-    suppress,
-)
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, suppress
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-import inotify_simple
-import psycopg
 import trio
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from jobfs.bells import Bell
 from jobfs.catalog import feed
-from jobfs.catalog.engine import Catalog
+from jobfs.catalog.engine import Catalog, Mark
 from jobfs.catalog.measures import READS, WRITES, Measured
+from jobfs.catalog.outcomes import Outcome
 from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.domain.events import EventKind
 
@@ -42,6 +38,8 @@ T = TypeVar("T")
 #: How often one transaction is tried when the database itself asks for another try (a deadlock, a
 #: connection that died before the commit).
 TRIES = 3
+#: What PostgreSQL says of it. Source: its manual, appendix A: serialization_failure, deadlock_detected.
+_UNDONE = {"40001", "40P01"}
 
 #: Seconds that a call may take on the event loop's thread, and for which threads take all of them when one
 #: has waited for longer.
@@ -89,16 +87,27 @@ class AtOnce:
 _BETWEEN_CHECKPOINTS = 200
 
 
+class Promise(NamedTuple):
+    """The rest of a transaction that was begun; *broken* is told why it could not be made."""
+
+    change: Callable[[Connection], None]
+    broken: Callable[[Exception], None]
+
+
 class Database:
     """What the async rooms hold of the catalog.
 
-    *at_once* is given by a role that answers the kernel: it makes short transactions without a thread.
+    *at_once* is given by roles: they make short transactions without a thread.
     """
 
     def __init__(self, catalog: Catalog, at_once: AtOnce | None = None) -> None:
         self.catalog = catalog
         self._at_once = at_once
         self._since_checkpoint = 0
+        self._promise: Promise | None = None
+        self._untold: deque[Outcome] = deque()
+        self._wanted = trio.Event()
+        self._is_keeping_up = False
         # SQLite has one writer; more threads would only stand before its lock.
         writers = 1 if catalog.is_sqlite else max(1, catalog.connections // 2)
         self._writers = trio.CapacityLimiter(writers)
@@ -109,6 +118,7 @@ class Database:
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return *query*(connection, ...), run against one state of the database."""
+        self.keep_promise()
         call = partial(self._look, query, *args, **kwargs)
         with Measured(READS):
             return await trio.to_thread.run_sync(_insist, call, limiter=self._readers)
@@ -117,11 +127,24 @@ class Database:
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Like read, for a few rows that are found by their numbers or names."""
+        self.keep_promise()
         if self._at_once is not None and self._at_once.is_wise and self.catalog.is_sqlite:
             call = partial(_with_arguments, query, args, kwargs)
             with suppress(DBAPIError, sqlite3.Error), Measured(READS):
                 return self._at_once.call(partial(self.catalog.at_once, call, writing=False))
         return await self.read(query, *args, **kwargs)
+
+    def mark(self) -> Mark | None:
+        """Return what is another after each commit, whoever made it; None: that cannot be told at once.
+
+        What was read later than this is what would be read now, as long as the mark is the same.
+        """
+        if self._at_once is None or not self._at_once.is_wise or not self.catalog.is_sqlite:
+            return None
+        self.keep_promise()
+        with suppress(DBAPIError, sqlite3.Error):
+            return self.catalog.mark()
+        return None
 
     async def peek(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -142,12 +165,14 @@ class Database:
         self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return *change*(connection, ...) after a durable commit."""
+        self.keep_promise()
         return await self._write(self.catalog.writing, change, *args, **kwargs)
 
     async def write_briefly(
         self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Like write, for a few rows."""
+        self.keep_promise()
         if self._may_write_at_once(durable=True):
             with suppress(DBAPIError, sqlite3.Error):
                 return self._write_at_once(change, *args, **kwargs)
@@ -157,12 +182,80 @@ class Database:
         self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Like write_briefly, but a power cut may undo it until the next durable commit."""
+        self.keep_promise()
         if self._may_write_at_once(durable=False):
             with suppress(DBAPIError, sqlite3.Error):
                 return self._write_at_once(change, *args, **kwargs)
         return await self._write(
             partial(self.catalog.writing, durable=False), change, *args, **kwargs
         )
+
+    @property
+    def may_promise(self) -> bool:
+        """Whether a change can be put off until nobody waits for an answer."""
+        return self._is_keeping_up and self._may_write_at_once(durable=False)
+
+    def promise(
+        self,
+        foresee: Callable[[Connection], T],
+        make: Callable[[Connection, T], None],
+        broken: Callable[[T, Exception], None],
+    ) -> T | None:
+        """Return *foresee*(connection), which changes nothing, and *make* that so very soon.
+
+        Like write_lazily, in one transaction: nobody changes anything between, and whoever comes through
+        this door finds it made. None: another writer is at work. *broken* is told what the disk has
+        against it.
+        """
+        assert self._at_once is not None
+        self.keep_promise()
+        with suppress(DBAPIError, sqlite3.Error):
+            foreseen = self._at_once.call(partial(self.catalog.ahead, foresee))
+            self._promise = Promise(partial(_make, make, foreseen), partial(broken, foreseen))
+            self._wanted.set()
+            return foreseen
+        return None
+
+    def keep_promise(self) -> None:
+        """Do what was put off, if something was."""
+        if self._promise is None:
+            return
+        assert self._at_once is not None
+        (change, broken), self._promise = self._promise, None
+        try:
+            with Measured(WRITES):
+                self._at_once.call(partial(self.catalog.finish, change))
+            self._count_for_checkpoint()
+        except (DBAPIError, sqlite3.Error) as error:
+            broken(error)
+        except Exception as bug:
+            log.exception("a change that was put off cannot be made")
+            broken(bug)
+
+    async def keep_up(self) -> None:
+        """Do, for ever, what was put off, as soon as whoever waited for an answer has it."""
+        self._is_keeping_up = True
+        try:
+            while True:
+                await self._wanted.wait()
+                self._wanted = trio.Event()
+                self.keep_promise()
+                self._tell_all()
+        finally:
+            self._is_keeping_up = False
+            self.keep_promise()
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        while self._untold:
+            self._untold.popleft().tell()
+
+    def _tell_soon(self, outcome: Outcome) -> None:
+        self._untold.append(outcome)
+        if self._is_keeping_up:
+            self._wanted.set()
+        else:
+            self._tell_all()
 
     def _may_write_at_once(self, *, durable: bool) -> bool:
         wise = self._at_once is not None and self._at_once.is_wise
@@ -174,11 +267,16 @@ class Database:
         assert self._at_once is not None
         call = partial(_with_arguments, change, args, kwargs)
         with Measured(WRITES):
-            result = self._at_once.call(partial(self.catalog.at_once, call, writing=True))
+            result = self._at_once.call(
+                partial(self.catalog.at_once, call, writing=True, tell=self._tell_soon)
+            )
+        self._count_for_checkpoint()
+        return result
+
+    def _count_for_checkpoint(self) -> None:
         self._since_checkpoint += 1
         if self._since_checkpoint == _BETWEEN_CHECKPOINTS:
             trio.lowlevel.spawn_system_task(self._checkpoint)
-        return result
 
     async def _checkpoint(self) -> None:
         try:
@@ -221,6 +319,10 @@ class Database:
             connection.exec_driver_sql("NOTIFY jobfs")
 
 
+def _make(make: Callable[[Connection, T], None], foreseen: T, connection: Connection) -> None:
+    make(connection, foreseen)
+
+
 def _with_arguments(
     call: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection
 ) -> T:
@@ -239,149 +341,11 @@ def _insist(call: Callable[[], T]) -> T:
 
 
 def _worth_another_try(error: DBAPIError) -> bool:
-    undone = isinstance(
-        error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure
-    )
-    return undone or error.connection_invalidated
+    return getattr(error.orig, "sqlstate", None) in _UNDONE or error.connection_invalidated
 
 
-#: Seconds between two rings that are heard. What a change must reach within is 0.1 s.
-REST = 0.03
-
-
-class Bell:
-    """Rings when somebody, in whatever process, may have changed the database.
-
-    Rings that come while nobody waits are one ring; so are those of REST seconds, or an upload of many
-    small files would keep every role looking. A ring says nothing of what has changed, and one may be
-    lost with a connection: whoever waits looks every *nap* seconds without one, too.
-    """
-
-    def __init__(self, *, nap: float) -> None:
-        self._nap = nap
-        self._rung = trio.Event()
-        self._rested = -math.inf
-
-    def ring(self) -> None:
-        """Wake whoever waits."""
-        self._rung.set()
-
-    async def wait(self) -> None:
-        """Return at the next ring, or after the nap."""
-        with trio.move_on_after(self._nap):
-            await self._rung.wait()
-        await trio.sleep_until(self._rested)
-        self._rested = trio.current_time() + REST
-        self._rung = trio.Event()
-
-
-#: Seconds between two looks of somebody whose bell did not ring: the price of a lost ring.
-NAP = 5.0
-#: Seconds between two looks for a commit after SQLite's log has changed: at first, and at the most. Each is
-#: longer than the one before by a factor, so that a commit is late by no more than a part of what it took.
-FIRST_PAUSE, LONGEST_PAUSE, _GROWTH = 0.005, 0.25, 1.5
 #: Seconds between two looks for what another transaction holds back.
 HELD_BACK = 0.05
-#: Looks in a row, each after a change, that are no burst any more.
-_BURST = 4
-#: Seconds a commit may take to become visible after its last write into the log.
-LONGEST_COMMIT = 2.0
-
-
-@asynccontextmanager
-async def bell(catalog: Catalog, *, nap: float = NAP) -> AsyncIterator[Bell]:
-    """Give a bell that rings while the block runs."""
-    rings = Bell(nap=nap)
-    watch = _watch_wal if catalog.is_sqlite else _listen
-    async with trio.open_nursery() as nursery:
-        await nursery.start(watch, catalog, rings)
-        yield rings
-        nursery.cancel_scope.cancel()
-
-
-async def _watch_wal(
-    catalog: Catalog, rings: Bell, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """Ring at every commit into SQLite's write-ahead log, whoever wrote.
-
-    The log changes before the commit can be seen: in between the writer waits for the disk. So a
-    change of the log says when to look, and SQLite's count of commits whether to ring.
-    The folder is watched, not the file: SQLite deletes the log when its last connection closes.
-    """
-    assert catalog.file is not None
-    with (
-        inotify_simple.INotify(nonblocking=True) as inotify,
-        catalog.counting_commits() as count,
-    ):
-        changes = inotify_simple.flags.MODIFY | inotify_simple.flags.CREATE
-        inotify.add_watch(catalog.file.parent, changes)
-        seen = await trio.to_thread.run_sync(count)
-        task_status.started()
-        async with aclosing(_looks(inotify, catalog.file.name + "-wal")) as looks:
-            async for _ in looks:
-                commits = count()  # of which nobody keeps the number from whoever asks
-                if commits != seen:
-                    seen = commits
-                    rings.ring()
-
-
-async def _looks(inotify: inotify_simple.INotify, log_name: str) -> AsyncGenerator[None, None]:
-    """Yield when a log may hold a new commit: at a change, and with growing pauses for a while."""
-    pause, quiet_at, busy = math.inf, -math.inf, 0
-    while True:
-        with trio.move_on_after(pause):
-            await trio.lowlevel.wait_readable(inotify.fileno())
-        yield
-        # Commits come in bursts; and while files are sent, no bell is heard more often than this.
-        await trio.sleep(FIRST_PAUSE if busy <= _BURST else REST)
-        if any(change.name == log_name for change in inotify.read(timeout=0)):
-            pause, quiet_at = FIRST_PAUSE, trio.current_time() + LONGEST_COMMIT
-            busy += 1
-        elif trio.current_time() < quiet_at:
-            pause, busy = min(pause * _GROWTH, LONGEST_PAUSE), 0
-        else:
-            pause = math.inf
-
-
-async def _listen(
-    catalog: Catalog, rings: Bell, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """Ring at every NOTIFY; connect again for ever when the server goes away."""
-    parameters = catalog.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    started = False
-    pause = 0.1
-    while True:
-        try:
-            connection = await trio.to_thread.run_sync(_open_listener, parameters)
-        except psycopg.OperationalError as error:
-            log.warning("cannot listen to %s, trying again: %s", catalog.name, error)
-            await trio.sleep(pause)
-            pause = min(pause * 2, 10)
-            continue
-        pause = 0.1
-        if not started:
-            task_status.started()
-            started = True
-        rings.ring()  # whatever was missed while nobody listened
-        try:
-            await _ring_at_notifications(connection, rings)
-        except psycopg.OperationalError as error:
-            log.warning("lost the connection to %s: %s", catalog.name, error)
-        finally:
-            connection.close()
-
-
-def _open_listener(parameters: str) -> psycopg.Connection:
-    connection = psycopg.connect(parameters, autocommit=True, application_name="jobfs bell")
-    connection.execute("LISTEN jobfs")
-    return connection
-
-
-async def _ring_at_notifications(connection: psycopg.Connection, rings: Bell) -> None:
-    while True:
-        await trio.lowlevel.wait_readable(connection.fileno())
-        if list(connection.notifies(timeout=0)):
-            rings.ring()
 
 
 async def follow(
@@ -411,7 +375,7 @@ async def _read_patiently(
     pause = 0.1  # seconds, doubled up to ten
     while True:
         try:
-            return await database.read(feed.look, position, kinds)
+            return await database.read_briefly(feed.look, position, kinds)
         except CatalogUnavailableError as error:
             log.warning("cannot read the event feed, trying again: %s", error)
             await trio.sleep(pause)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
@@ -63,11 +63,8 @@ def process(pid: int) -> Process | None:
     *pid* may also be the number of one of its threads: the kernel names the one that asks, which may
     have ended before the file it opened is closed by another.
     """
-    whole = _process_of_thread(pid)
-    fields = None if whole is None else _stat(whole)
-    if whole is None or fields is None:
-        return None
-    return Process(whole, int(fields[_START_TICK]))
+    fields = _stat(pid)
+    return None if fields is None else _process(pid, int(fields[_START_TICK]))
 
 
 def started_at(one: Process) -> datetime:
@@ -119,6 +116,19 @@ def host() -> str:
 def is_this_machine(name: str) -> bool:
     """Whether `host` has returned *name* on this machine since it booted, in whatever container."""
     return name.rpartition(" ")[2] == host().rpartition(" ")[2]
+
+
+@lru_cache(maxsize=4096)
+def _process(thread: int, start_tick: int) -> Process | None:
+    """Return the process of a thread, which has the same one for as long as it is there.
+
+    Remembered, since a connection opens many files.
+    """
+    whole = _process_of_thread(thread)
+    if whole is None or whole == thread:
+        return None if whole is None else Process(whole, start_tick)
+    fields = _stat(whole)
+    return None if fields is None else Process(whole, int(fields[_START_TICK]))
 
 
 def _process_of_thread(number: int) -> int | None:

@@ -5,15 +5,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select
 
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import EntryRow, PhotoCodeRow, PhotoRow
 from jobfs.domain.codes import Code, Corners
 
 
 def replace(connection: Connection, photo_id: int, found: Sequence[Code]) -> None:
     """Let a photo have the codes that were *found* in it now, and no others."""
-    forget(connection, [photo_id])
+    _FORGET.all(connection, photo=photo_id)
     if found:
         connection.execute(insert(PhotoCodeRow), _rows(photo_id, found))
 
@@ -56,3 +57,7 @@ def _rows(photo_id: int, found: Sequence[Code]) -> list[dict[str, object]]:
         }
         for number, code in enumerate(found)
     ]  # fmt: skip
+
+
+#: Built once, see `jobfs.catalog.entries`.
+_FORGET = Prepared(delete(PhotoCodeRow).where(PhotoCodeRow.photo_id == bindparam("photo")))

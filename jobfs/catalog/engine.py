@@ -10,12 +10,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from jobfs.catalog import outcomes
+from jobfs.catalog.outcomes import Outcome
 from jobfs.catalog.refusals import CatalogUnavailableError
 
 # Connection is handed on to the rooms that import no SQLAlchemy.
@@ -28,6 +29,13 @@ _LONG_LOG = 64 * 1024**2
 
 
 T = TypeVar("T")
+
+
+class Mark(NamedTuple):
+    """A state of the database as `Catalog.mark` tells it from others: nothing else is in it."""
+
+    others: int
+    ours: int
 
 
 class Catalog:
@@ -76,28 +84,73 @@ class Catalog:
         for outcome in noted:
             outcome.tell()
 
-    def at_once(self, call: Callable[[Connection], T], *, writing: bool) -> T:
+    def at_once(
+        self,
+        call: Callable[[Connection], T],
+        *,
+        writing: bool,
+        tell: Callable[[Outcome], None] = Outcome.tell,
+    ) -> T:
         """Return *call*(connection) from a short transaction that waits for nothing; for one thread alone.
 
         Not for another writer: where one is at work, sqlite3.OperationalError is raised. And not for the
         disk: what is committed survives the death of every process, and `checkpoint` brings it from the log
         into the database. Reading and writing on one connection keeps what was read in its memory; others
         drop theirs at each commit.
+
+        *tell* is told what has become of uploads.
         """
-        connection = self._here = self._here or _opened_here(self.url)
-        driver: Any = connection.connection.driver_connection
-        driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        connection = self._begun_here(writing=writing)
         noted = outcomes.begin(connection) if writing else ()
         try:
             result = call(connection)
-            # SQLAlchemy knows of the transaction if a statement went through it.
-            (connection if connection.in_transaction() else driver).commit()
+            _here_transaction(connection).commit()
         except BaseException:
-            (connection if connection.in_transaction() else driver).rollback()
+            _here_transaction(connection).rollback()
             raise
         for outcome in noted:
-            outcome.tell()
+            tell(outcome)
         return result
+
+    def ahead(self, look: Callable[[Connection], T]) -> T:
+        """Return *look*(connection) from a transaction like `at_once`'s that waits for its changes: `finish`.
+
+        Until then nobody else changes anything. If *look* fails, there is nothing to finish.
+        """
+        connection = self._begun_here(writing=True)
+        try:
+            return look(connection)
+        except BaseException:
+            _here_transaction(connection).rollback()
+            raise
+
+    def finish(self, change: Callable[[Connection], None]) -> None:
+        """Make the changes of the transaction that `ahead` has begun."""
+        connection = self._here
+        assert connection is not None
+        try:
+            change(connection)
+            _here_transaction(connection).commit()
+        except BaseException:
+            _here_transaction(connection).rollback()
+            raise
+
+    def _begun_here(self, *, writing: bool) -> Connection:
+        connection = self._here = self._here or _opened_here(self.url)
+        driver: Any = connection.connection.driver_connection
+        driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        return connection
+
+    def mark(self) -> Mark:
+        """Return what is another after each commit, whoever made it; for the thread of `at_once` alone.
+
+        SQLite's count tells of the commits of others, the changed rows of those made here. It is read
+        from memory that the processes share.
+        """
+        connection = self._here = self._here or _opened_here(self.url)
+        driver: Any = connection.connection.driver_connection
+        found: tuple[int] = driver.execute("PRAGMA data_version").fetchone()
+        return Mark(found[0], driver.total_changes)
 
     def may_write_at_once(self, *, durable: bool) -> bool:
         """Whether `at_once` keeps what is promised of a write."""
@@ -147,6 +200,11 @@ class Catalog:
     def name(self) -> str:
         """The database for a message; without its password."""
         return self.url.render_as_string(hide_password=True)
+
+
+def _here_transaction(connection: Connection) -> Any:
+    """Return what ends a transaction: SQLAlchemy knows of it if a statement went through it."""
+    return connection if connection.in_transaction() else connection.connection.driver_connection
 
 
 def _postgresql_engine(url: str | URL, *, connections: int) -> Engine:

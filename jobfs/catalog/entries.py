@@ -33,6 +33,7 @@ from jobfs.catalog.schema import (
 from jobfs.domain.events import EventKind
 from jobfs.domain.jobs import JobStatus, Right
 from jobfs.domain.names import entry_key, stem_key
+from jobfs.domain.uploads import UploadState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +88,6 @@ def child(connection: Connection, account_id: int, parent_id: int, name: str) ->
     return _one(connection, _CHILD, account=account_id, parent=parent_id, key=entry_key(name))
 
 
-def children(
-    connection: Connection, account_id: int, parent_id: int, *, after: int, limit: int
-) -> list[Entry]:
-    """Return up to *limit* entries of a directory with ids above *after*, by id."""
-    page = {"account": account_id, "parent": parent_id, "after": after, "most": limit}
-    return [entry_of(row) for row in _CHILDREN.all(connection, **page)]
-
-
 def job_directory(connection: Connection, account_id: int, job_name: str) -> Entry | None:
     """Return the directory of the job with this name, in any Unicode spelling of it."""
     found = _one(connection, _JOB_DIRECTORY, account=account_id, name=entry_key(job_name))
@@ -117,13 +110,23 @@ def is_empty(connection: Connection, directory_id: int) -> bool:
     return not connection.execute(select(any_child)).scalar_one()
 
 
+def is_taken(connection: Connection, parent_id: int, name: str) -> bool:
+    """Whether a directory holds *name*, in any Unicode spelling of it."""
+    return _TAKEN.first(connection, parent=parent_id, key=entry_key(name)) is not None
+
+
+def writers_are_alone(connection: Connection) -> bool:
+    """Whether nobody else changes anything during a transaction that writes, so that it locks no rows."""
+    return connection.dialect.name == "sqlite"
+
+
 def lock_jobs(connection: Connection, *job_ids: int) -> None:
     """Keep others from changing names in these jobs, and the jobs themselves, until the commit.
 
-    SQLite's writers are alone anyway. PostgreSQL locks the rows in one order, so that two renames
-    between the same jobs cannot wait for each other.
+    PostgreSQL locks the rows in one order, so that two renames between the same jobs cannot wait for
+    each other.
     """
-    if connection.dialect.name == "postgresql":
+    if not writers_are_alone(connection):
         rows = select(JobRow.id).where(JobRow.id.in_(job_ids)).order_by(JobRow.id)
         connection.execute(rows.with_for_update(key_share=True)).all()
 
@@ -137,10 +140,11 @@ def add(
     directory: bool,
     account_id: int | None,
     now_ns: int,
+    **reserved: int,
 ) -> int:
-    """Make an entry; returns its id. The caller has made sure that the name is free."""
+    """Make an entry; returns its id, *reserved* or new. The caller has made sure that the name is free."""
     entry_id = prepared.add(
-        connection, EntryRow,
+        connection, EntryRow, **reserved,
         job_id=job_id, parent_id=parent_id, name=name, name_key=entry_key(name),
         stem_key=stem_key(name), directory=directory, created_by=account_id,
         mtime_ns=now_ns, ctime_ns=now_ns, atime_ns=now_ns,
@@ -151,6 +155,18 @@ def add(
         entry_id=entry_id, data={"parent": parent_id, "name": name, "directory": directory},
     )  # fmt: skip
     return entry_id
+
+
+def new(
+    parent: Entry, entry_id: int, name: str, *, upload_id: int, account_id: int, now_ns: int
+) -> Entry:
+    """Return a file as the account sees it that has just made it in a directory."""
+    return Entry(
+        id=entry_id, job_id=parent.job_id, job_name=parent.job_name, parent_id=parent.id, name=name,
+        sent_as=None, directory=False, created_by=account_id, mtime_ns=now_ns, ctime_ns=now_ns,
+        atime_ns=now_ns, size=0, upload_id=upload_id, state=UploadState.RECEIVING.value,
+        removed=False, subdirectories=0, access=parent.access,
+    )  # fmt: skip
 
 
 def remove(
@@ -338,7 +354,8 @@ _ACCOUNT_NAMED = Prepared(_accounts().where(AccountRow.name == bindparam("name")
 
 
 _BELOW = aliased(EntryRow)
-_SUBDIRECTORIES = case(
+#: How many directories an entry holds.
+SUBDIRECTORIES = case(
     (
         EntryRow.directory,
         select(func.count())
@@ -357,7 +374,7 @@ def _entries(access: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
             EntryRow.removed_at,
             EntryRow.mtime_ns, EntryRow.ctime_ns, EntryRow.atime_ns,
             BlobRow.size, UploadRow.id.label("upload_id"), UploadRow.state,
-            _SUBDIRECTORIES.label("subdirectories"), access.label("access"),
+            SUBDIRECTORIES.label("subdirectories"), access.label("access"),
         )
         .select_from(EntryRow)
         .join(JobRow, JobRow.id == EntryRow.job_id)
@@ -392,10 +409,10 @@ _NAMED = (EntryRow.parent_id == bindparam("parent")) & (EntryRow.name_key == bin
 _EXISTING = Prepared(ANY.where(_THIS))
 _ROOT = Prepared(ANY.where(EntryRow.job_id == bindparam("job"), EntryRow.parent_id.is_(None)))
 _STANDING = Prepared(ANY.where(_NAMED, EntryRow.removed_at.is_(None)))
+_TAKEN = Prepared(select(EntryRow.id).where(_NAMED, EntryRow.removed_at.is_(None)))
 _VISIBLE = Prepared(_SEEN.where(_THIS))
 _RIGHT = GRANTED.with_only_columns(_ACCESS).where(_THIS, AccountRow.enabled)
 _CHILD = Prepared(_SEEN.where(_NAMED))
-_CHILDREN = _page(_SEEN.where(EntryRow.parent_id == bindparam("parent")))
 _JOB_DIRECTORY = Prepared(
     _SEEN.where(JobRow.name == bindparam("name"), EntryRow.parent_id.is_(None))
 )

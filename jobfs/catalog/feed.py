@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -13,8 +14,10 @@ from sqlalchemy import (
     Select,
     bindparam,
     delete,
+    false,
     func,
     literal_column,
+    or_,
     select,
     tuple_,
 )
@@ -82,12 +85,8 @@ def after(
     read: no event can appear before the last one returned.
     """
     known: dict[str, Any] = {"known_xid": position.xid, "known_id": position.id, "most": limit}
-    if kinds is not None:
-        known["kinds"] = kinds
-        return [
-            _event(row) for row in connection.execute(_AFTER_OF_KINDS[_dialect(connection)], known)
-        ]
-    return [_event(row) for row in _AFTER[_dialect(connection)].all(connection, **known)]
+    events = _after(connection.dialect.name, None if kinds is None else frozenset(kinds))
+    return [_event(row) for row in events.all(connection, **known)]
 
 
 class Seen(NamedTuple):
@@ -115,6 +114,8 @@ def look(
 def _look_for(connection: Connection, position: Position, kinds: frozenset[EventKind]) -> Seen:
     """Look for a few among many: every upload makes five events."""
     reached = max(end(connection), position)
+    if reached == position:
+        return Seen(position, [], _is_held_back(connection, position))
     events = after(connection, position, kinds=[kind.value for kind in kinds])
     if len(events) == _MOST or (events and events[-1].position > reached):
         reached = events[-1].position
@@ -123,19 +124,17 @@ def _look_for(connection: Connection, position: Position, kinds: frozenset[Event
 
 def end(connection: Connection) -> Position:
     """Return the position behind everything that can be read now."""
-    query = (
-        select(EventRow.xid, EventRow.id).order_by(EventRow.xid.desc(), EventRow.id.desc()).limit(1)
-    )
-    if connection.dialect.name == "postgresql":
-        query = query.where(EventRow.xid < _oldest_running())
-    row = connection.execute(query).one_or_none()
+    if connection.dialect.name == "sqlite":
+        return last_of_transaction(connection)
+    query = select(EventRow.xid, EventRow.id).where(EventRow.xid < _oldest_running())
+    newest_first = query.order_by(EventRow.xid.desc(), EventRow.id.desc())
+    row = connection.execute(newest_first.limit(1)).one_or_none()
     return START if row is None else Position(row.xid, row.id)
 
 
 def last_of_transaction(connection: Connection) -> Position:
     """Return the position of the newest event, also if its own transaction is still running."""
-    query = select(EventRow.xid, EventRow.id).order_by(EventRow.id.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
+    row = _NEWEST.first(connection)
     return START if row is None else Position(row.xid, row.id)
 
 
@@ -162,10 +161,6 @@ def _oldest_running() -> ColumnElement[int]:
     return literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", BigInteger)
 
 
-def _dialect(connection: Connection) -> str:
-    return connection.dialect.name
-
-
 def _next(dialect: str) -> Select[*tuple[Any, ...]]:
     query = select(*EventRow.__table__.c).limit(bindparam("most", type_=BigInteger))
     known_id = bindparam("known_id", type_=BigInteger)
@@ -178,11 +173,15 @@ def _next(dialect: str) -> Select[*tuple[Any, ...]]:
 
 
 # Built once: every role reads them, thirty times a second while files are sent.
-_AFTER = {dialect: Prepared(_next(dialect)) for dialect in ("postgresql", "sqlite")}
-_AFTER_OF_KINDS = {
-    dialect: _next(dialect).where(EventRow.kind.in_(bindparam("kinds", expanding=True)))
-    for dialect in ("postgresql", "sqlite")
-}
+_NEWEST = Prepared(select(EventRow.xid, EventRow.id).order_by(EventRow.id.desc()).limit(1))
+
+
+@cache
+def _after(dialect: str, kinds: frozenset[str] | None) -> Prepared:
+    if kinds is None:
+        return Prepared(_next(dialect))
+    those = or_(false(), *(EventRow.kind == kind for kind in sorted(kinds)))
+    return Prepared(_next(dialect).where(those))
 
 
 def _event(row: Any) -> Event:

@@ -6,11 +6,14 @@ calls has locked the job, or a photo and its sidecar that arrive in one moment w
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select
 
+from jobfs.catalog import prepared
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import (
     EntryRow,
     PhotoKeywordRow,
@@ -38,11 +41,12 @@ def note(connection: Connection, upload_id: int, source: Source) -> None:
 
     Of what no honest decoder says, nothing is kept.
     """
-    forget_uploads(connection, [upload_id])
+    _UNSAY.all(connection, upload=upload_id)
     text = _json(source)
     if len(text) > LARGEST or _NUL in text or not _is_honest(source, text):
         text = _json(Source())
-    connection.execute(insert(UploadMetadataRow).values(upload_id=upload_id, source=text))
+    said = prepared.insert(UploadMetadataRow, "upload_id", "source")
+    said.all(connection, upload_id=upload_id, source=text)
 
 
 def _is_honest(source: Source, text: str) -> bool:
@@ -112,13 +116,7 @@ def name_changed(connection: Connection, parent_id: int, name: str) -> None:
 
 def refresh(connection: Connection, photo_id: int) -> None:
     """Make anew what is known of a photo, from its file and the sidecars beside it."""
-    query = (
-        select(PhotoRow.shot, EntryRow.parent_id, EntryRow.name, UploadMetadataRow.source)
-        .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
-        .outerjoin(UploadMetadataRow, UploadMetadataRow.upload_id == PhotoRow.upload_id)
-        .where(PhotoRow.id == photo_id)
-    )
-    row = connection.execute(query).one()
+    row = _PHOTO.one(connection, photo=photo_id)
     file = Source() if row.source is None else _source(row.source)
     beside = _beside(connection, row.parent_id, row.name)
     _write(connection, photo_id, merging.merged(file, beside), shot_of(row))
@@ -126,9 +124,9 @@ def refresh(connection: Connection, photo_id: int) -> None:
 
 def _beside(connection: Connection, parent_id: int, photo: str) -> list[Source]:
     """Return what the sidecars of a photo say, in the order of their precedence."""
-    here = (EntryRow.parent_id == parent_id) & EntryRow.stem_key.in_(sidecars.stems(photo))
+    stems = {f"stem_{number}": stem for number, stem in enumerate(sidecars.stems(photo))}
     found: dict[int, tuple[int, str, int]] = {}
-    for row in connection.execute(_SIDECARS.where(here)):
+    for row in _sidecars(tuple(stems)).all(connection, parent=parent_id, **stems):
         precedence = sidecars.precedence(row.name, photo)
         if precedence is not None:
             found.setdefault(row.entry_id, (precedence, row.name, row.upload_id))
@@ -151,19 +149,40 @@ _SIDECARS = (
 
 
 def _said(connection: Connection, upload_id: int) -> Source:
-    query = select(UploadMetadataRow.source).where(UploadMetadataRow.upload_id == upload_id)
-    return _source(connection.execute(query).scalar_one())
+    return _source(_SAID.one(connection, upload=upload_id).source)
+
+
+@cache
+def _sidecars(stems: tuple[str, ...]) -> Prepared:
+    """Return the statement that finds those of a directory with one of these values for their stems."""
+    stem = or_(*(EntryRow.stem_key == bindparam(name) for name in stems))
+    return Prepared(_SIDECARS.where(EntryRow.parent_id == bindparam("parent"), stem))
+
+
+# Built once, see `jobfs.catalog.entries`.
+_THIS_UPLOAD = UploadMetadataRow.upload_id == bindparam("upload")
+_UNSAY = Prepared(delete(UploadMetadataRow).where(_THIS_UPLOAD))
+_SAID = Prepared(select(UploadMetadataRow.source).where(_THIS_UPLOAD))
+_PHOTO = Prepared(
+    select(PhotoRow.shot, EntryRow.parent_id, EntryRow.name, UploadMetadataRow.source)
+    .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
+    .outerjoin(UploadMetadataRow, UploadMetadataRow.upload_id == PhotoRow.upload_id)
+    .where(PhotoRow.id == bindparam("photo"))
+)
+_FORGET = tuple(
+    Prepared(delete(table).where(table.photo_id == bindparam("photo"))) for table in _OF_PHOTO
+)
 
 
 # --- rows ---
 
 
 def _write(connection: Connection, photo_id: int, known: Metadata, shot: Shot) -> None:
-    forget_photos(connection, [photo_id])
-    columns = _columns(known, shot)
-    connection.execute(update(PhotoRow).where(PhotoRow.id == photo_id).values(**columns))
+    for old in _FORGET:
+        old.all(connection, photo=photo_id)
+    prepared.change(connection, PhotoRow, photo_id, **_columns(known, shot))
     whole = {"photo_id": photo_id, "whole": _json(known.everything)}
-    connection.execute(insert(PhotoMetadataRow).values(**whole))
+    prepared.insert(PhotoMetadataRow, *whole).all(connection, **whole)
     if known.keywords:
         connection.execute(insert(PhotoKeywordRow), _keywords(photo_id, known))
     if known.place is not None or known.private:

@@ -7,13 +7,17 @@ it when it has been committed. So what is undone is never told, and nothing is t
 import logging
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, bindparam, literal, select
+from sqlalchemy import Connection, bindparam, select
 
 from jobfs import metrics
 from jobfs.catalog.prepared import Prepared
-from jobfs.catalog.schema import AccountRow, EntryRow, JobRow, UploadRow
+from jobfs.catalog.schema import AccountRow, EntryRow
 from jobfs.domain.uploads import UploadState
+
+if TYPE_CHECKING:
+    from jobfs.catalog.uploads import Upload
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +56,12 @@ class Outcome:
         if self.outcome is UploadState.INGESTED:
             metrics.INGESTED.of().note(self.duration)
         level = logging.ERROR if self.outcome is UploadState.FAILED else logging.INFO
-        known = ((one.name, getattr(self, one.name)) for one in fields(self))
-        facts = {name: fact for name, fact in known if fact is not None}
+        facts = {name: fact for name in _FACTS if (fact := getattr(self, name)) is not None}
         name = self.path.rpartition("/")[2]
         log.log(level, "upload of %r: %s", name, self.outcome, extra=facts)
+
+
+_FACTS = tuple(one.name for one in fields(Outcome))
 
 
 def begin(connection: Connection) -> list[Outcome]:
@@ -67,7 +73,7 @@ def begin(connection: Connection) -> list[Outcome]:
 
 def note(
     connection: Connection,
-    upload_id: int,
+    upload: "Upload",
     outcome: UploadState,
     *,
     size: int,
@@ -76,44 +82,40 @@ def note(
     reason: str | None = None,
     cause: str | None = None,
 ) -> None:
-    """Note what an upload becomes; its row still says when it became what it is."""
+    """Note what an upload becomes, which is still told as it was."""
     noted: list[Outcome] | None = connection.info.get(_NOTED)
     if noted is None:
         return  # a transaction that nobody tells of: a migration's, a test's
-    above = _WHEREABOUTS.all(connection, upload_id=upload_id)
-    row = above[0]
-    since = row.judged_at if row.state == UploadState.RECEIVED else row.started_at
+    received = upload.judged_at if upload.state is UploadState.RECEIVED else None
     noted.append(
         Outcome(
-            outcome=outcome, upload=upload_id, account=row.account, job=row.job,
-            path="/".join([row.job, *(one.name for one in reversed(above[:-1]))]), size=size,
-            duration=round((now - since).total_seconds(), 3), photo=photo, reason=reason,
-            cause=cause,
+            outcome=outcome, upload=upload.id, account=_account(connection, upload),
+            job=upload.job_name, path=_path(connection, upload), size=size,
+            duration=round((now - (received or upload.started_at)).total_seconds(), 3),
+            photo=photo, reason=reason, cause=cause,
         )
     )  # fmt: skip
 
 
-_up = (
-    select(EntryRow.parent_id, EntryRow.name, literal(0).label("height"))
-    .join(UploadRow, UploadRow.entry_id == EntryRow.id)
-    .where(UploadRow.id == bindparam("upload_id"))
-    .cte(recursive=True)
+def _account(connection: Connection, upload: "Upload") -> str | None:
+    if upload.account_id is None:
+        return None
+    name: str = _ACCOUNT.one(connection, account=upload.account_id).name
+    return name
+
+
+def _path(connection: Connection, upload: "Upload") -> str:
+    names, above = [upload.name], upload.parent_id
+    while above is not None:
+        directory = _DIRECTORY.one(connection, entry=above)
+        names.append(directory.name)
+        above = directory.parent_id
+    names[-1] = upload.job_name  # whose directory's own name is empty
+    return "/".join(reversed(names))
+
+
+# Built once, see `jobfs.catalog.entries`. A recursive query takes three times as long for a file in an album.
+_ACCOUNT = Prepared(select(AccountRow.name).where(AccountRow.id == bindparam("account")))
+_DIRECTORY = Prepared(
+    select(EntryRow.name, EntryRow.parent_id).where(EntryRow.id == bindparam("entry"))
 )
-_up = _up.union_all(
-    select(EntryRow.parent_id, EntryRow.name, _up.c.height + 1).join(
-        _up, EntryRow.id == _up.c.parent_id
-    )
-)
-#: The names from an upload's file up to its job's directory, each with what is known of the upload.
-_WHEREABOUTS = Prepared(
-    select(
-        _up.c.name, JobRow.name.label("job"), AccountRow.name.label("account"),
-        UploadRow.state, UploadRow.started_at, UploadRow.judged_at,
-    )
-    .select_from(_up)
-    .join(UploadRow, UploadRow.id == bindparam("upload_id"))
-    .join(EntryRow, EntryRow.id == UploadRow.entry_id)
-    .join(JobRow, JobRow.id == EntryRow.job_id)
-    .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
-    .order_by(_up.c.height)
-)  # fmt: skip

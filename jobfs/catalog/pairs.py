@@ -8,13 +8,14 @@ calls has locked the job then, or two files that come in one moment would not se
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
-    Row,
     Select,
     bindparam,
     func,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 )
 
 from jobfs.catalog import namesakes
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import EntryRow, PhotoRow
 from jobfs.catalog.shots import shot_of
 from jobfs.domain import pairs
@@ -80,8 +82,8 @@ def bequeath(connection: Connection, photo_ids: Sequence[int]) -> None:
 
 def id_at(connection: Connection, entry_id: int) -> int | None:
     """Return the id by which people know the photo that stands at an entry."""
-    query = select(number()).where(PhotoRow.entry_id == entry_id, PhotoRow.current)
-    return connection.execute(query).scalars().first()
+    found = _ID_AT.all(connection, entry=entry_id)
+    return found[0].number if found else None
 
 
 def _join(connection: Connection, half: _Half, *, new: bool) -> None:
@@ -152,27 +154,23 @@ def _partners(connection: Connection, half: _Half) -> list[_Half]:
     formats = pairs.partners_of(half.format)
     if not half.stands or not formats:
         return []
-    others = _halves(
-        connection,
-        EntryRow.parent_id == half.parent_id, EntryRow.stem_key == half.stem_key,
-        EntryRow.removed_at.is_(None), EntryRow.directory.is_(False), _IS_CURRENT,
-        PhotoRow.format.in_(formats),
-    )  # fmt: skip
+    beside = _beside(frozenset(formats))
+    others = _read(beside.all(connection, parent=half.parent_id, stem=half.stem_key))
     return [other for other in others if pairs.may_join(half.capture, other.capture)]
 
 
 def _group(connection: Connection, half: _Half) -> list[_Half]:
     """Return all that are one photo with a row: the JPEG, then raw files, the oldest first."""
-    return _halves(connection, _is_in_group(half.beside_id or half.id))
+    return _read(_GROUP.all(connection, leader=half.beside_id or half.id))
 
 
-def _is_in_group(leader_id: int) -> ColumnElement[bool]:
+def _is_in_group(leader_id: int | BindParameter[int]) -> ColumnElement[bool]:
     return or_(PhotoRow.id == leader_id, PhotoRow.beside_id == leader_id)
 
 
 def _at(connection: Connection, entry_id: int) -> list[_Half]:
     """Return the current row of an entry; most that are renamed have none."""
-    return _read(connection.execute(_AT_ENTRY, {"entry": entry_id}))
+    return _read(_AT_ENTRY.all(connection, entry=entry_id))
 
 
 def _halves(connection: Connection, *which: ColumnElement[bool]) -> list[_Half]:
@@ -180,7 +178,7 @@ def _halves(connection: Connection, *which: ColumnElement[bool]) -> list[_Half]:
     return _read(connection.execute(_HALVES.where(*which)))
 
 
-def _read(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[_Half]:
+def _read(rows: Iterable[Any]) -> list[_Half]:
     return [
         _Half(
             id=row.id, beside_id=row.beside_id, parent_id=row.parent_id, stem_key=row.stem_key,
@@ -200,5 +198,22 @@ _HALVES: Select[*tuple[Any, ...]] = (
     .order_by(PhotoRow.beside_id.is_not(None), PhotoRow.entry_id)
     .with_for_update(of=PhotoRow)  # a purge may be striking some
 )  # fmt: skip
-#: Made once: every rename of a file asks it.
-_AT_ENTRY = _HALVES.where(PhotoRow.entry_id == bindparam("entry", type_=BigInteger), _IS_CURRENT)
+
+
+@cache
+def _beside(formats: frozenset[str]) -> Prepared:
+    """Return the statement that finds what stands in a place, and has one of these formats."""
+    return Prepared(
+        _HALVES.where(
+            EntryRow.parent_id == bindparam("parent"), EntryRow.stem_key == bindparam("stem"),
+            EntryRow.removed_at.is_(None), EntryRow.directory.is_(False), _IS_CURRENT,
+            or_(*(PhotoRow.format == one for one in sorted(formats))),
+        )
+    )  # fmt: skip
+
+
+# Built once, see `jobfs.catalog.entries`: every photo, and every rename of a file, asks them.
+_THERE = PhotoRow.entry_id == bindparam("entry", type_=BigInteger)
+_AT_ENTRY = Prepared(_HALVES.where(_THERE, _IS_CURRENT))
+_ID_AT = Prepared(select(number().label("number")).where(_THERE, _IS_CURRENT))
+_GROUP = Prepared(_HALVES.where(_is_in_group(bindparam("leader", type_=BigInteger))))

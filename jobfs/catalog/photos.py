@@ -4,22 +4,23 @@
 other bytes of the same capture a new version of it, another capture a photo of its own.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
+    bindparam,
     delete,
     exists,
-    insert,
     or_,
     select,
     update,
 )
 
-from jobfs.catalog import codes, feed, metadata, pairs, shots, tasks, uploads
+from jobfs.catalog import codes, feed, metadata, pairs, prepared, shots, tasks, uploads
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import BlobRow, EntryRow, PhotoRow, RenditionRow, UploadRow
 from jobfs.catalog.tasks import Task
 from jobfs.catalog.uploads import Upload
@@ -198,28 +199,14 @@ def _of_this_name(connection: Connection, upload: Upload) -> list[_Known]:
     If it has none, those of removed entries of the same name in the same directory: unlink followed by
     create is the same name again.
     """
-    own = _known(connection, PhotoRow.entry_id == upload.entry_id)
+    own = _read(_OWN.all(connection, entry=upload.entry_id))
     if own:
         return own
-    entry = select(EntryRow.parent_id, EntryRow.name_key).where(EntryRow.id == upload.entry_id)
-    parent_id, name_key = connection.execute(entry).one()
-    namesakes = select(EntryRow.id).where(
-        EntryRow.parent_id == parent_id, EntryRow.name_key == name_key,
-        EntryRow.removed_at.is_not(None),
-    )  # fmt: skip
-    return _known(connection, PhotoRow.entry_id.in_(namesakes))
+    place = _PLACE.one(connection, entry=upload.entry_id)
+    return _read(_NAMESAKES.all(connection, parent=place.parent_id, name=place.name_key))
 
 
-def _known(connection: Connection, which: ColumnElement[bool]) -> list[_Known]:
-    # Locked, or a purge could strike a photo that is about to be given the name.
-    query = (
-        select(PhotoRow, BlobRow.sha256)
-        .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
-        .join(BlobRow, BlobRow.id == UploadRow.blob_id)
-        .where(which)
-        .order_by(PhotoRow.current.desc(), PhotoRow.id.desc())
-        .with_for_update(of=PhotoRow)
-    )
+def _read(rows: Iterable[Any]) -> list[_Known]:
     return [
         _Known(
             id=row.id,
@@ -228,7 +215,7 @@ def _known(connection: Connection, which: ColumnElement[bool]) -> list[_Known]:
             sha256=row.sha256,
             capture=shots.shot_of(row).capture,
         )
-        for row in connection.execute(query)
+        for row in rows
     ]
 
 
@@ -252,10 +239,10 @@ def _take_the_name(
 
 
 def _add(connection: Connection, upload: Upload, found: Ingested, *, now: datetime) -> int:
-    photo = insert(PhotoRow).values(
-        entry_id=upload.entry_id, upload_id=upload.id, created_at=now, **_facts(found)
-    )
-    return connection.execute(photo.returning(PhotoRow.id)).scalar_one()
+    return prepared.add(
+        connection, PhotoRow,
+        entry_id=upload.entry_id, upload_id=upload.id, created_at=now, **_facts(found),
+    )  # fmt: skip
 
 
 def _facts(found: Ingested) -> dict[str, Any]:
@@ -270,14 +257,10 @@ def _replace_renditions(
     connection: Connection, photo_id: int, fresh: tuple[Rendition, ...]
 ) -> tuple[str, ...]:
     """Give a photo the *fresh* renditions; returns the keys of those it had."""
-    old = delete(RenditionRow).where(RenditionRow.photo_id == photo_id).returning(RenditionRow.key)
-    keys = tuple(connection.execute(old).scalars())
+    keys = tuple(old.key for old in _STRIKE_RENDITIONS.all(connection, photo=photo_id))
     for rendition in fresh:
-        row = insert(RenditionRow).values(
-            photo_id=photo_id, name=rendition.name, width=rendition.width,
-            height=rendition.height, size=rendition.size, key=rendition.key,
-        )  # fmt: skip
-        connection.execute(row)
+        values = {"photo_id": photo_id, **asdict(rendition)}
+        prepared.insert(RenditionRow, *values).all(connection, **values)
     return keys
 
 
@@ -292,3 +275,32 @@ def _unnamed(connection: Connection, renditions: tuple[Rendition, ...]) -> tuple
         connection.execute(select(RenditionRow.key).where(RenditionRow.key.in_(keys))).scalars()
     )
     return tuple(key for key in keys if key not in named)
+
+
+# Built once, see `jobfs.catalog.entries`.
+_KNOWN = (
+    select(*PhotoRow.__table__.c, BlobRow.sha256)
+    .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
+    .join(BlobRow, BlobRow.id == UploadRow.blob_id)
+    .order_by(PhotoRow.current.desc(), PhotoRow.id.desc())
+    .with_for_update(of=PhotoRow)  # or a purge could strike one that is about to be given the name
+)
+_OWN = Prepared(_KNOWN.where(PhotoRow.entry_id == bindparam("entry")))
+_PLACE = Prepared(
+    select(EntryRow.parent_id, EntryRow.name_key).where(EntryRow.id == bindparam("entry"))
+)
+_NAMESAKES = Prepared(
+    _KNOWN.where(
+        PhotoRow.entry_id.in_(
+            select(EntryRow.id).where(
+                EntryRow.parent_id == bindparam("parent"), EntryRow.name_key == bindparam("name"),
+                EntryRow.removed_at.is_not(None),
+            )
+        )
+    )
+)  # fmt: skip
+_STRIKE_RENDITIONS = Prepared(
+    delete(RenditionRow)
+    .where(RenditionRow.photo_id == bindparam("photo"))
+    .returning(RenditionRow.key)
+)

@@ -286,7 +286,7 @@ class EntryRow(Base):
         Index("uq_entry_job_root", "job_id", unique=True,
               sqlite_where=text("parent_id IS NULL"), postgresql_where=text("parent_id IS NULL")),
         Index("ix_entry_directories", "parent_id",
-              sqlite_where=text("directory AND removed_at IS NULL"),
+              sqlite_where=text("directory = 1 AND removed_at IS NULL"),
               postgresql_where=text("directory AND removed_at IS NULL")),
         Index("ix_entry_listing", "parent_id", "id", sqlite_where=text("removed_at IS NULL"),
               postgresql_where=text("removed_at IS NULL")),
@@ -363,7 +363,7 @@ class UploadRow(Base):
         _one_of("state", UploadState),
         CheckConstraint("(state = 'receiving') = (role_id IS NOT NULL)", name="writer"),
         CheckConstraint("current = (superseded_at IS NULL)", name="superseded"),
-        Index("uq_upload_current", "entry_id", unique=True, sqlite_where=text("current"),
+        Index("uq_upload_current", "entry_id", unique=True, sqlite_where=text("current = 1"),
               postgresql_where=text("current")),
         Index("ix_upload_receiving", "role_id", sqlite_where=text("role_id IS NOT NULL"),
               postgresql_where=text("role_id IS NOT NULL")),
@@ -615,7 +615,11 @@ class EventRow(Base):
     """
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_feed", "xid", "id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        # Empty on SQLite, whose ids are in the order of its transactions.
+        Index("ix_event_feed", "xid", "id", sqlite_where=text("xid <> 0")),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     xid: Mapped[int] = mapped_column(server_default=TransactionId())

@@ -116,8 +116,8 @@ def withdraw(connection: Connection, upload_id: int) -> None:
 
 def lift(connection: Connection, upload_id: int, *, now: datetime) -> None:
     """Let an upload's waiting task begin at once."""
-    by_clock = {"now": now} if _is_sqlite(connection) else {}
-    _LIFT[connection.dialect.name].all(connection, upload=upload_id, **by_clock)
+    lift = _LIFT[connection.dialect.name]
+    lift.all(connection, upload=upload_id, **turns.by_clock(connection, now))
 
 
 # --- from the worker ---
@@ -130,21 +130,15 @@ def claim(connection: Connection, *, worker: str, lease: timedelta, now: datetim
     Two workers never get the same row: PostgreSQL skips rows that another has locked, and SQLite,
     which drops the lock clause, lets one writer in at a time (see engine.py).
     """
-    clock = _clock(connection, now)
-    task_id = turns.first_due(connection, clock, lock=True)
+    task_id = turns.first_due(connection, now=now, lock=True)
     if task_id is None:
         return None
-    claimed = (
-        update(TaskRow)
-        .where(TaskRow.id == task_id)
-        .values(
-            claim_token=secrets.token_hex(16), claimed_by=worker, attempts=TaskRow.attempts + 1,
-            claimed_until=_after(connection, now, lease),
-        )
-        .returning(TaskRow.id, TaskRow.upload_id, TaskRow.claim_token, TaskRow.attempts)
-    )  # fmt: skip
-    row = connection.execute(claimed).one()
-    return Task(id=row.id, upload_id=row.upload_id, token=row.claim_token, attempts=row.attempts)
+    until = {"until": now + lease} if _is_sqlite(connection) else {"lease": lease}
+    token = secrets.token_hex(16)
+    row = _CLAIM[connection.dialect.name].one(
+        connection, task=task_id, token=token, worker=worker, **until
+    )
+    return Task(id=task_id, upload_id=row.upload_id, token=token, attempts=row.attempts)
 
 
 def next_wakeup(connection: Connection, *, now: datetime) -> timedelta | None:
@@ -152,14 +146,11 @@ def next_wakeup(connection: Connection, *, now: datetime) -> timedelta | None:
 
     A duration and not an instant, since it is the database's clock that counts.
     """
-    clock = _clock(connection, now)
     if is_paused(connection):
         return None
-    if turns.first_due(connection, clock) is not None:
+    if turns.first_due(connection, now=now) is not None:
         return timedelta(0)
-    then, *instants = connection.execute(select(clock, *turns.openings(clock))).one()
-    naps = [max(at - then, timedelta(0)) for at in instants if at is not None]
-    return min(naps, default=None)
+    return turns.next_opening(connection, now=now)
 
 
 def extend(connection: Connection, task: Task, *, lease: timedelta, now: datetime) -> bool:
@@ -170,7 +161,7 @@ def extend(connection: Connection, task: Task, *, lease: timedelta, now: datetim
 
 def finish(connection: Connection, task: Task) -> bool:
     """Strike a task that is done; false if its claim has been lost, and nothing may be recorded."""
-    return _changed(connection, delete(TaskRow).where(_is(task)))
+    return _FINISH.first(connection, task=task.id, token=task.token) is not None
 
 
 def postpone(connection: Connection, task: Task, *, until: datetime, error: str) -> bool:
@@ -260,7 +251,7 @@ def resume(connection: Connection) -> bool:
 
 def is_paused(connection: Connection) -> bool:
     """Whether workers begin no more tasks."""
-    return connection.execute(select(StudioRow.ingest_paused)).scalar() is True
+    return any(studio.ingest_paused for studio in _STUDIO.all(connection))
 
 
 def backlogs(connection: Connection, *, now: datetime) -> list[Backlog]:
@@ -398,18 +389,30 @@ def _lifting(clock: ColumnElement[datetime]) -> Prepared:
     return Prepared(waits.values(not_before=clock))
 
 
+def _claiming(until: ColumnElement[datetime]) -> Prepared:
+    claimed = update(TaskRow).where(TaskRow.id == bindparam("task"))
+    values = {
+        "claim_token": bindparam("token"), "claimed_by": bindparam("worker"),
+        "claimed_until": until, "attempts": TaskRow.attempts + 1,
+    }  # fmt: skip
+    return Prepared(claimed.values(values).returning(TaskRow.upload_id, TaskRow.attempts))
+
+
 # Built once, see `jobfs.catalog.entries`; by the clock that counts.
-_TIME: dict[str, ColumnElement[datetime]] = {
-    "postgresql": func.statement_timestamp(type_=Instant),
-    "sqlite": bindparam("now", type_=Instant),
-}
 _ENQUEUE = {
     "postgresql": _enqueuing(
-        postgresql.insert, _TIME["postgresql"] + bindparam("pause", type_=Interval)
+        postgresql.insert, turns.CLOCKS["postgresql"] + bindparam("pause", type_=Interval)
     ),
     "sqlite": _enqueuing(sqlite.insert, bindparam("begins", type_=Instant)),
 }
-_LIFT = {dialect: _lifting(clock) for dialect, clock in _TIME.items()}
+_LIFT = {dialect: _lifting(clock) for dialect, clock in turns.CLOCKS.items()}
 _WITHDRAW = Prepared(
     delete(TaskRow).where(TaskRow.upload_id == bindparam("upload", type_=BigInteger), _IS_WAITING)
 )
+_CLAIM = {
+    "postgresql": _claiming(turns.CLOCKS["postgresql"] + bindparam("lease", type_=Interval)),
+    "sqlite": _claiming(bindparam("until", type_=Instant)),
+}
+_CLAIMED = (TaskRow.id == bindparam("task"), TaskRow.claim_token == bindparam("token"))
+_FINISH = Prepared(delete(TaskRow).where(*_CLAIMED).returning(TaskRow.id))
+_STUDIO = Prepared(select(StudioRow.ingest_paused))

@@ -15,14 +15,13 @@ Times are the database's own; see `jobfs.catalog.tasks`.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    ScalarSelect,
     Select,
     bindparam,
     case,
@@ -40,41 +39,30 @@ from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import UploadState
 
 
-def first_due(
-    connection: Connection, clock: ColumnElement[datetime], *, lock: bool = False
-) -> int | None:
+def first_due(connection: Connection, *, now: datetime, lock: bool = False) -> int | None:
     """Return the task that is to begin next; None if none can be claimed now.
 
     *lock* its row, and pass over those that others have locked.
     """
+    dialect = connection.dialect.name
     for priority in Priority:  # one by one, so that each search begins where its index does
-        due = _due(priority, clock)
-        if lock:
-            due = due.with_for_update(skip_locked=True, of=TaskRow)
-        found = connection.execute(due).scalar()
+        due = _DUE[dialect, lock]
+        found = due.first(connection, priority=priority.value, **by_clock(connection, now))
         if found is not None:
-            return found
+            first: int = found.id
+            return first
     return None
 
 
-def openings(clock: ColumnElement[datetime]) -> list[ScalarSelect[Any]]:
-    """Select when time alone lets a task be claimed: NULL, or a later instant, each.
+def next_opening(connection: Connection, *, now: datetime) -> timedelta | None:
+    """Return how long until time alone lets a task be claimed; None: it never does.
 
-    At the first of them a task of some priority need no longer be waited with, or a lease ends.
+    Then a task of some priority need no longer be waited with, or a lease ends.
     """
-    begins = [
-        select(func.min(TaskRow.not_before, type_=Instant))
-        .where(
-            TaskRow.priority == priority.value, TaskRow.not_before > clock,
-            TaskRow.failed_at.is_(None),
-        )
-        .scalar_subquery()
-        for priority in Priority
-    ]  # fmt: skip
-    ends = select(func.min(TaskRow.claimed_until, type_=Instant)).where(
-        TaskRow.claim_token.is_not(None), TaskRow.claimed_until >= clock
-    )
-    return [*begins, ends.scalar_subquery()]
+    openings = _OPENINGS[connection.dialect.name]
+    clock, *instants = openings.one(connection, **by_clock(connection, now))
+    pauses = [max(at - clock, timedelta(0)) for at in instants if at is not None]
+    return min(pauses, default=None)
 
 
 def urge_elders(
@@ -95,7 +83,12 @@ def urge_elders(
         urgent = min(urgent, priority)
 
 
-def _due(priority: Priority, clock: ColumnElement[datetime]) -> Select[int]:
+def by_clock(connection: Connection, now: datetime) -> dict[str, datetime]:
+    """Return what statements made with one of `CLOCKS` need: *now*, or nothing."""
+    return {} if connection.dialect.name == "postgresql" else {"now": now}
+
+
+def _due(clock: ColumnElement[datetime]) -> Select[int]:
     """Select the oldest task of a priority that can be claimed now.
 
     More than time may keep it: the studio's pause, somebody who is still writing to the entry (what
@@ -116,14 +109,48 @@ def _due(priority: Priority, clock: ColumnElement[datetime]) -> Select[int]:
         select(TaskRow.id)
         .join_from(TaskRow, UploadRow, UploadRow.id == TaskRow.upload_id)
         .where(
-            TaskRow.priority == priority.value, TaskRow.not_before <= clock,
-            TaskRow.failed_at.is_(None), unclaimed, ~paused, ~open_writer, ~has_the_turn,
+            TaskRow.priority == bindparam("priority", type_=BigInteger),
+            TaskRow.not_before <= clock, TaskRow.failed_at.is_(None), unclaimed,
+            ~paused, ~open_writer, ~has_the_turn,
         )
         .order_by(TaskRow.not_before, TaskRow.id)
         .limit(1)
     )  # fmt: skip
 
 
+def _openings(clock: ColumnElement[datetime]) -> Select[*tuple[Any, ...]]:
+    """Select what time it is, and instants or NULLs: when tasks may begin, and when a lease ends."""
+    begins = [
+        select(func.min(TaskRow.not_before, type_=Instant))
+        .where(
+            TaskRow.priority == priority.value, TaskRow.not_before > clock,
+            TaskRow.failed_at.is_(None),
+        )
+        .scalar_subquery()
+        .label(f"{priority.word}_begins")
+        for priority in Priority
+    ]  # fmt: skip
+    ends = select(func.min(TaskRow.claimed_until, type_=Instant)).where(
+        TaskRow.claim_token.is_not(None), TaskRow.claimed_until >= clock
+    )
+    return select(clock.label("clock"), *begins, ends.scalar_subquery().label("lease_ends"))
+
+
+#: The time that counts, in statements: the server's where there is one.
+CLOCKS: dict[str, ColumnElement[datetime]] = {
+    "postgresql": func.statement_timestamp(type_=Instant),
+    "sqlite": bindparam("now", type_=Instant),
+}
+
+# Built once, see `jobfs.catalog.entries`: a worker asks at every ring of its bell.
+_DUE = {
+    (dialect, lock): Prepared(
+        _due(clock).with_for_update(skip_locked=True, of=TaskRow) if lock else _due(clock)
+    )
+    for dialect, clock in CLOCKS.items()
+    for lock in (False, True)
+}
+_OPENINGS = {dialect: Prepared(_openings(clock)) for dialect, clock in CLOCKS.items()}
 #: The tasks of an upload's entry, the newest upload's first; built once, see `jobfs.catalog.entries`.
 _OF_ENTRY = Prepared(
     select(TaskRow.id, TaskRow.priority)

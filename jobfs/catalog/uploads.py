@@ -1,7 +1,9 @@
 """Uploads and their blobs: the versions of a file."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -15,20 +17,32 @@ from sqlalchemy import (
 )
 
 from jobfs.catalog import entries, feed, outcomes, prepared
+from jobfs.catalog.entries import Entry
+from jobfs.catalog.numbers import Ids
 from jobfs.catalog.prepared import OnPostgreSQL, Prepared
 from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.domain.events import EventKind
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.uploads import SEALED, Change, UploadState, after
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+#: Of the columns that a change may set, those that an Upload tells.
+_KNOWN = frozenset({"size", "format", "gap"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A version of a file: *blob_key* names its bytes in the store; *format* see the schema."""
+    """A version of a file: *blob_key* names its bytes in the store; *format* see the schema.
+
+    *name* and *parent_id* say where its entry stands; *planned*: in a job that is.
+    """
 
     id: int
     entry_id: int
     job_id: int
+    job_name: str
+    planned: bool
+    parent_id: int | None
     name: str
     blob_id: int
     blob_key: str
@@ -40,6 +54,8 @@ class Upload:
     size: int
     format: str | None
     gap: int | None
+    started_at: datetime
+    judged_at: datetime | None
 
     @property
     def is_sealed(self) -> bool:
@@ -150,6 +166,29 @@ def begin(
     )  # fmt: skip
 
 
+def first(entry: Entry, ids: Ids, *, account_id: int, blob_key: str, now: datetime) -> Upload:
+    """Return the first version of a file that an account has just made in a planned job."""
+    return Upload(
+        id=ids.upload, entry_id=entry.id, job_id=entry.job_id, job_name=entry.job_name, planned=True,
+        parent_id=entry.parent_id, name=entry.name, blob_id=ids.blob, blob_key=blob_key, base_id=None,
+        account_id=account_id, current=True, removed=False, state=UploadState.RECEIVING, size=0,
+        format=None, gap=None, started_at=now, judged_at=None,
+    )  # fmt: skip
+
+
+def begin_first(connection: Connection, upload: Upload, *, role_id: int) -> None:
+    """Start the `first` version of a file, with reserved ids."""
+    prepared.add(
+        connection, BlobRow, id=upload.blob_id, key=upload.blob_key, size=0,
+        created_at=upload.started_at,
+    )  # fmt: skip
+    _add(
+        connection, EventKind.UPLOAD_STARTED, id=upload.id, entry_id=upload.entry_id,
+        job_id=upload.job_id, account_id=upload.account_id, state=upload.state, role_id=role_id,
+        blob_id=upload.blob_id, started_at=upload.started_at,
+    )  # fmt: skip
+
+
 def put(
     connection: Connection,
     *,
@@ -196,7 +235,7 @@ def supersede(
     }  # fmt: skip
     if upload.state is UploadState.RECEIVING:
         state = after(upload.state, Change.CUT_OFF)
-        outcomes.note(connection, upload.id, state, size=upload.size, now=now)
+        outcomes.note(connection, upload, state, size=upload.size, now=now)
         values |= {"state": state.value, "role_id": None}
     _set(connection, upload.id, **values)
     feed.append(
@@ -252,28 +291,33 @@ def change(
     now: datetime,
     photo: int | None = None,
     cause: str | None = None,
+    blob: Mapping[str, Any] = _NOTHING,
     **values: Any,
-) -> UploadState:
+) -> Upload:
     """Apply what has happened to an upload; *values* are further columns (size, format, reason, ...).
 
-    *photo*, the id of what it has become, and *cause*, why for whoever looks into it, are for the log.
+    *blob* are columns of its bytes' row. *photo*, the id of what it has become, and *cause*, why for
+    whoever looks into it, are for the log.
     The only place that changes a state, apart from reopen and supersede above.
-    Raises IllegalChangeError.
+    Returns it as it is now. Raises IllegalChangeError.
     """
     state = after(upload.state, happened)
     outcomes.note(
-        connection, upload.id, state, size=values.get("size", upload.size), now=now, photo=photo,
+        connection, upload, state, size=values.get("size", upload.size), now=now, photo=photo,
         reason=values.get("reason"), cause=cause,
     )  # fmt: skip
     _set(connection, upload.id, state=state.value, role_id=None, judged_at=now, **values)
     if "size" in values:
-        prepared.change(connection, BlobRow, upload.blob_id, size=values["size"])
+        blob = {**blob, "size": values["size"]}
+    if blob:
+        prepared.change(connection, BlobRow, upload.blob_id, **blob)
     feed.append(
         connection, EventKind.UPLOAD_JUDGED,
         job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id,
         data={"state": state.value},
     )  # fmt: skip
-    return state
+    known = {name: value for name, value in values.items() if name in _KNOWN}
+    return replace(upload, state=state, judged_at=now, **known)
 
 
 def _add_blob(connection: Connection, key: str, size: int, *, now: datetime) -> int:
@@ -326,19 +370,24 @@ def _uploads() -> Select[*tuple[Any, ...]]:
             UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.base_id,
             UploadRow.account_id, UploadRow.current, UploadRow.state, UploadRow.size, UploadRow.gap,
             UploadRow.format, BlobRow.key,
-            EntryRow.job_id, EntryRow.name, EntryRow.removed_at,
+            UploadRow.started_at, UploadRow.judged_at,
+            EntryRow.job_id, EntryRow.parent_id, EntryRow.name, EntryRow.removed_at,
+            JobRow.name.label("job_name"), JobRow.status,
         )
         .join(BlobRow, BlobRow.id == UploadRow.blob_id)
         .join(EntryRow, EntryRow.id == UploadRow.entry_id)
+        .join(JobRow, JobRow.id == EntryRow.job_id)
     )  # fmt: skip
 
 
 def _upload(row: Any) -> Upload:
     return Upload(
-        id=row.id, entry_id=row.entry_id, job_id=row.job_id, name=row.name, blob_id=row.blob_id,
-        blob_key=row.key, base_id=row.base_id, account_id=row.account_id, current=row.current,
-        removed=row.removed_at is not None, state=UploadState(row.state), size=row.size,
-        format=row.format, gap=row.gap,
+        id=row.id, entry_id=row.entry_id, job_id=row.job_id, job_name=row.job_name,
+        planned=row.status == JobStatus.PLANNED.value, parent_id=row.parent_id, name=row.name,
+        blob_id=row.blob_id, blob_key=row.key, base_id=row.base_id, account_id=row.account_id,
+        current=row.current, removed=row.removed_at is not None, state=UploadState(row.state),
+        size=row.size, format=row.format, gap=row.gap, started_at=row.started_at,
+        judged_at=row.judged_at,
     )  # fmt: skip
 
 

@@ -76,6 +76,8 @@ class Closing:
 
         Returns what its client may be told; raises DetachedError if a newer version has its place.
         """
+        if handle.version is None or not handle.version.changed:
+            return None
         async with self._table.lock(handle.inode):
             version = handle.version
             if version is None or not version.changed:

@@ -1,9 +1,10 @@
 """Opening, reading and writing files: what stands behind the kernel's requests for them."""
 
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,12 +22,17 @@ from jobfs.errors import JobfsError
 from jobfs.mount.closing import Closing
 from jobfs.mount.handles import Handle, Opener
 from jobfs.mount.quotas import Quotas
+from jobfs.mount.reading import read_at
 from jobfs.mount.refusals import BadHandleError
 from jobfs.mount.table import HandleTable
 from jobfs.mount.versions import OpenVersion, write_fully
-from jobfs.tree import changes, versions
+from jobfs.tree import beginnings, changes, versions
+from jobfs.tree.beginnings import Beginning
+from jobfs.tree.changes import Moment, Place
 from jobfs.tree.refusals import StillReceivingError
 from jobfs.tree.views import Node
+
+log = logging.getLogger(__name__)
 
 _WRITTEN, _READ = metrics.HANDLE_BYTES.of("written"), metrics.HANDLE_BYTES.of("read")
 
@@ -73,12 +79,31 @@ class OpenFiles:
         descriptor = await self._disk.run(partial(self._store.create, key))
         with self.table.birth():
             async with self._given_back_if_refused(key, descriptor):
-                node, upload = await self._database.write_lazily(
-                    changes.create, parent, name, role_id=self._role_id, blob_key=key, now=now
-                )
+                node, upload = await self._begin_file(Place(parent, name), key, now)
             version = self.table.attach(OpenVersion(upload, descriptor, opener.process, size=0))
             handle = self.table.add(node.inode, flags, upload, opener, version)
         return handle, node
+
+    async def _begin_file(self, place: Place, key: str, now: Moment) -> tuple[Node, Upload]:
+        """Begin a file, whose rows are written when the client has its answer, if that can be."""
+        if self._database.may_promise:
+            begun = self._database.promise(
+                partial(beginnings.foresee, place=place, blob_key=key, now=now),
+                partial(beginnings.make, role_id=self._role_id),
+                self._lose,
+            )
+            if begun is not None:
+                return begun.node, begun.upload
+        return await self._database.write_lazily(
+            changes.create, *place, role_id=self._role_id, blob_key=key, now=now
+        )
+
+    def _lose(self, begun: Beginning, why: Exception) -> None:
+        """Let a file go whose rows could not be made; its handle is open, and hears of it."""
+        log.error("%r could not be made: %s", begun.upload.name, why)
+        self.table.detach(begun.upload.id, "the database did not take it")
+        with suppress(OSError):  # then fsck finds it
+            self._store.drop_original(begun.upload.blob_key)
 
     async def open(self, inode: int, flags: int, opener: Opener) -> Handle:
         """Open a file that is there."""
@@ -94,7 +119,7 @@ class OpenFiles:
                 if writing and flags & os.O_TRUNC:
                     await self._start_over(handle)
                 elif flags & os.O_ACCMODE != os.O_WRONLY:
-                    handle.reading = await trio.to_thread.run_sync(self._store.open, shown.blob_key)
+                    handle.reading = await self._disk.run(partial(self._store.open, shown.blob_key))
             except BaseException:
                 self.table.forget(handle)
                 raise
@@ -117,10 +142,10 @@ class OpenFiles:
             raise BadHandleError("the file is not open for reading")
         if handle.version is not None:
             with handle.version.moving_bytes() as descriptor:
-                data = await trio.to_thread.run_sync(os.pread, descriptor, size, offset)
+                data = await read_at(descriptor, size, offset)
         else:
             assert handle.reading is not None, "a handle reads its version, or the one it was shown"
-            data = await trio.to_thread.run_sync(os.pread, handle.reading, size, offset)
+            data = await read_at(handle.reading, size, offset)
         handle.moved += len(data)
         _READ.add(len(data))
         return data
@@ -255,6 +280,7 @@ class OpenFiles:
         """Return when the bytes of a handle survive a power cut."""
         handle = self.table.get(number)
         handle.require_permitted()
+        self._database.keep_promise()
         if handle.version is not None:
             with handle.version.moving_bytes() as descriptor:
                 key = handle.version.upload.blob_key

@@ -8,7 +8,6 @@ behind a file handle, in `files.py`, for the files that jobfs writes in `reports
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pyfuse3
 import trio
@@ -66,8 +65,6 @@ from jobfs.tree.views import Node
 
 #: Cookies of "." and "..": a listing that goes on behind them starts with the first entry.
 _DOT, _DOT_DOT = 1, 2
-#: The kernel does not say who lists.
-_NOBODY = 0
 
 AnyFiles = OpenFiles | AdminFiles | ReportFiles | Originals
 
@@ -242,9 +239,9 @@ class JobOperations(PlainOperations):
             return
         after = max(start_id - _DOT_DOT, 0)
         while page := await directory.children(after=after):
-            for node, cookie in page:
-                reply = self._reply(node) if node.holds else await self._listed(node)
-                if not pyfuse3.readdir_reply(token, node.name.encode(), reply, cookie + _DOT_DOT):
+            for name, known, cookie in page:
+                reply = known if isinstance(known, EntryAttributes) else self._listed(known)
+                if not pyfuse3.readdir_reply(token, name, reply, cookie + _DOT_DOT):
                     return
                 after = cookie
 
@@ -347,11 +344,14 @@ class JobOperations(PlainOperations):
             return attributes(await self._admin.dressed(node))
         return self._reply(node)
 
-    async def _listed(self, node: Node) -> EntryAttributes:
-        """Return what a listing says; of `.jobfs` without sizes, since a stat looks the name up again."""
-        if self._admin.holds(node.inode):
-            return attributes(node)
-        return await self._named(node, _NOBODY)
+    def _listed(self, node: Node) -> EntryAttributes:
+        """Return what a listing says of what does not rest.
+
+        Of what jobfs writes without sizes, since a stat looks the name up again: a text of a large job takes
+        longer than listing it, and `find` wants none.
+        """
+        is_made = self._admin.holds(node.inode) or self._reports.holds(node.inode)
+        return attributes(node) if is_made else self._reply(node)
 
     async def _attributes(self, inode: int, asker: int) -> EntryAttributes:
         """Return the answer to a number."""
@@ -362,7 +362,7 @@ class JobOperations(PlainOperations):
         """Return attributes with the size and time of what is being written at this moment."""
         live = self._files.table.live(node.upload_id)
         if live is not None:
-            node = replace(node, size=live.size, mtime_ns=live.wrote_ns or node.mtime_ns)
+            node = node._replace(size=live.size, mtime_ns=live.wrote_ns or node.mtime_ns)
         return attributes(node)
 
     async def _list_dots(self, directory: OpenDirectory, start: int, token: ReaddirToken) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from types import TracebackType
 from weakref import WeakValueDictionary
 
 import trio
@@ -24,6 +25,32 @@ _REMEMBERED = 4096
 _READING, _WRITING = metrics.OPEN_HANDLES.of("reading"), metrics.OPEN_HANDLES.of("writing")
 
 
+class Turn:
+    """Lets one task at a time into a block; who finds nobody in it goes on at once.
+
+    trio.Lock lets all others run first, which takes as long as a short transaction does.
+    """
+
+    __slots__ = ("__weakref__", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = trio.Lock()
+
+    async def __aenter__(self) -> None:
+        try:
+            self._lock.acquire_nowait()
+        except trio.WouldBlock:
+            await self._lock.acquire()
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+
 class HandleTable:
     """The open files of one mount. The event loop's thread owns it.
 
@@ -35,7 +62,7 @@ class HandleTable:
         self._numbers = count(1)
         self._handles: dict[int, Handle] = {}
         self._versions: dict[int, OpenVersion] = {}  # by upload id
-        self._locks: WeakValueDictionary[int, trio.Lock] = WeakValueDictionary()  # by entry id
+        self._turns: WeakValueDictionary[int, Turn] = WeakValueDictionary()  # by entry id
         self._moved: OrderedDict[Process, int] = OrderedDict()  # bytes, over handles now closed
         self._births: set[trio.Event] = set()  # files whose rows may be there before their versions
 
@@ -43,9 +70,9 @@ class HandleTable:
         """Go over the handles there are at this moment."""
         return iter(list(self._handles.values()))
 
-    def lock(self, inode: int) -> trio.Lock:
+    def lock(self, inode: int) -> Turn:
         """Return the lock of a file; every view of it shares one."""
-        return self._locks.setdefault(inodes.unpack(inode).row, trio.Lock())
+        return self._turns.setdefault(inodes.unpack(inode).row, Turn())
 
     @contextmanager
     def birth(self) -> Iterator[None]:

@@ -60,8 +60,7 @@ def create(
     now: Moment,
 ) -> tuple[Node, uploads.Upload]:
     """Make a file and start its first upload; raises NameTakenError if the name is there."""
-    account_id, directory, name = _place_for(connection, parent, raw_name)
-    _require_free(connection, account_id, directory, name)
+    account_id, directory, name = free_place(connection, parent, raw_name)
     entry_id = entries.add(
         connection, job_id=directory.job_id, parent_id=directory.id, name=name,
         directory=False, account_id=account_id, now_ns=now.ns,
@@ -76,8 +75,7 @@ def create(
 
 def mkdir(connection: Connection, parent: int, raw_name: bytes, *, now: Moment) -> Node:
     """Make a directory: an album, a section, or whatever the client likes."""
-    account_id, directory, name = _place_for(connection, parent, raw_name)
-    _require_free(connection, account_id, directory, name)
+    account_id, directory, name = free_place(connection, parent, raw_name)
     entry_id = entries.add(
         connection, job_id=directory.job_id, parent_id=directory.id, name=name,
         directory=True, account_id=account_id, now_ns=now.ns,
@@ -242,8 +240,13 @@ def _settable(connection: Connection, inode: Inode) -> Entry:
         return latecomers.file(connection, inode)
 
 
-def _lock(connection: Connection, *places: Inode) -> set[int]:
-    """Lock the jobs of directories, all at once, and return them; other places need no lock."""
+def _lock(connection: Connection, *places: Inode) -> set[int] | None:
+    """Lock the jobs of directories, all at once, and return them; other places need no lock.
+
+    None: nothing need be locked.
+    """
+    if entries.writers_are_alone(connection):
+        return None
     jobs = {
         entry.job_id
         for place in places
@@ -252,6 +255,14 @@ def _lock(connection: Connection, *places: Inode) -> set[int]:
     }
     entries.lock_jobs(connection, *jobs)
     return jobs
+
+
+def free_place(connection: Connection, parent: int, raw_name: bytes) -> tuple[int, Entry, str]:
+    """Return (account, directory, name) for something new; raises NameTakenError and ForbiddenError."""
+    account_id, directory, name = _place_for(connection, parent, raw_name)
+    if entries.is_taken(connection, directory.id, name):
+        raise NameTakenError(f"{name!r} is there already")
+    return account_id, directory, name
 
 
 def _place_for(connection: Connection, parent: int, raw_name: bytes) -> tuple[int, Entry, str]:
@@ -287,14 +298,9 @@ def _directory(connection: Connection, place: Inode) -> Entry:
         raise ForbiddenError("jobs are made and named by the studio, not in the folder tree")
     locked = _lock(connection, place)
     directory = require_directory(visible_entry(connection, place))
-    if directory.job_id not in locked:  # it has moved to another job while we waited
+    if locked is not None and directory.job_id not in locked:  # it has moved while we waited
         return _directory(connection, place)
     return directory
-
-
-def _require_free(connection: Connection, account_id: int, directory: Entry, name: str) -> None:
-    if entries.child(connection, account_id, directory.id, name) is not None:
-        raise NameTakenError(f"{name!r} is there already")
 
 
 def _require_empty(connection: Connection, directory: Entry) -> None:

@@ -156,10 +156,10 @@ def settle(
             verdict = replace(verdict, advice=LOOK_AT_THE_CARD)
         else:
             refusal = IncompleteError(upload.name, verdict.reason or "bytes are missing")
-    _apply(connection, upload, evidence, verdict, now=now)
+    settled = _apply(connection, upload, evidence, verdict, now=now)
     if verdict.change is Change.POSTPONED:
         _receive_latecomer(connection, upload, evidence, now=now)
-    settled = uploads.get(connection, upload_id)
+        settled = uploads.get(connection, upload_id)
     if mtime_ns is not None and settled.current:
         entries.touch(connection, upload.entry_id, now_ns=mtime_ns)
     usage.warn(connection, settled)
@@ -338,19 +338,19 @@ def _apply(
     *,
     now: datetime,
     priority: Priority = Priority.UPLOAD,
-) -> None:
+) -> Upload:
     size = evidence.size
     if verdict.change is Change.CUT_OFF and upload.base_id is not None:
         _undo_rewrite(connection, upload, upload.base_id, verdict, size=size, now=now)
-        return
-    state = uploads.change(
+        return uploads.get(connection, upload.id)
+    # The hash of sealed bytes is a photo's, too.
+    blob = {} if upload.is_sealed else {"sha256": evidence.sha256}
+    judged = uploads.change(
         connection, upload, verdict.change, now=now, size=size, format=verdict.format,
         reason=verdict.reason, advice=verdict.advice, gap=evidence.missing_from,
-        late=not uploads.is_planned(connection, upload),
+        late=not upload.planned, blob=blob,
     )  # fmt: skip
-    if not upload.is_sealed:  # else the bytes, and their hash, are a photo's too
-        uploads.note_sha256(connection, upload, evidence.sha256)
-    if state is UploadState.RECEIVED:
+    if judged.state is UploadState.RECEIVED:
         is_open = upload.state is UploadState.RECEIVING
         delay = SECOND_CLOSE if is_open else timedelta(0)
         tasks.enqueue(connection, upload.id, now=now, delay=delay, priority=priority)
@@ -358,6 +358,7 @@ def _apply(
         tasks.enqueue(connection, upload.id, now=now, delay=QUIET, priority=priority)
     else:
         tasks.withdraw(connection, upload.id)
+    return judged
 
 
 def _undo_rewrite(

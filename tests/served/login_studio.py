@@ -16,9 +16,10 @@ from pathlib import Path
 import trio
 
 from jobfs import mounts
+from jobfs.bells import bell
 from jobfs.catalog import accounts, feed, roles
 from jobfs.catalog.engine import Catalog
-from jobfs.database import Database, bell
+from jobfs.database import Database
 from jobfs.domain.accounts import uid_of
 from jobfs.login import connections, keys, passwords, role
 from jobfs.login.sshd import LoginConfig

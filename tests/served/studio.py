@@ -23,11 +23,12 @@ import trio
 from sqlalchemy import Select, func, select
 
 from jobfs import mounts, processes
+from jobfs.bells import bell
 from jobfs.catalog import jobs, photo_listing, roles
 from jobfs.catalog.engine import Catalog, Connection
 from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.config import load
-from jobfs.database import Database, bell
+from jobfs.database import Database
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.uploads import UploadState
 from jobfs.login import connections

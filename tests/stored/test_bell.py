@@ -17,11 +17,12 @@ import trio
 from sqlalchemy import Connection, text
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from jobfs.bells import LONGEST_COMMIT, Bell, bell
 from jobfs.catalog import feed, jobs, migrate
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.feed import Event, Position
 from jobfs.catalog.refusals import CatalogUnavailableError
-from jobfs.database import HELD_BACK, Bell, Database, bell, follow
+from jobfs.database import HELD_BACK, Database, follow
 from jobfs.domain.jobs import JobStatus
 from tests.conftest import PostgreSQL
 from tests.stored.studio import NOON, job, plain_sql
@@ -123,6 +124,43 @@ async def test_a_commit_that_waits_for_a_slow_disk_is_seen_when_it_can_be(
                 await trio.to_thread.run_sync(tell)
 
                 assert await feed_reader.next_kind() == "job.status"
+
+
+async def test_few_looks_follow_a_commit_that_was_seen(
+    on_sqlite: Database, autojump_clock: MockClock
+) -> None:
+    looks = CountedLooks(on_sqlite.catalog.url)
+    async with bell(looks) as rings:
+        await trio.to_thread.run_sync(
+            plain_sql, on_sqlite.catalog, "UPDATE job SET status = 'selling'"
+        )
+        await rings.wait()
+        looks.made = 0
+
+        with trio.move_on_after(LONGEST_COMMIT):
+            await rings.wait()
+            pytest.fail("nothing has changed")
+
+    assert looks.made <= 8
+    assert autojump_clock.current_time() >= LONGEST_COMMIT
+    looks.dispose()
+
+
+class CountedLooks(Catalog):
+    """A catalog that knows how often its count of commits was asked for."""
+
+    made = 0
+
+    @contextmanager
+    def counting_commits(self) -> Iterator[Callable[[], int]]:
+        """Count the questions, too."""
+        with super().counting_commits() as count:
+
+            def counted() -> int:
+                self.made += 1
+                return count()
+
+            yield counted
 
 
 async def test_rings_that_nobody_waited_for_are_one_ring() -> None:

@@ -14,13 +14,14 @@ import trio
 from sqlalchemy import Connection, select
 from trio.testing import wait_all_tasks_blocked
 
-from jobfs import database as door
+from jobfs import bells
+from jobfs.bells import LONGEST_PAUSE
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import opening, tasks, uploads
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import TaskRow
 from jobfs.catalog.tasks import Task
-from jobfs.database import LONGEST_PAUSE, Database
+from jobfs.database import Database
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change
 from jobfs.ingest import claiming
@@ -185,7 +186,7 @@ async def test_a_task_that_another_could_not_keep_is_had_without_a_ring(
 
     with catalog.reading() as connection:
         connection.execute(select(TaskRow.id).with_for_update())
-        async with waiting_worker(queue) as claimed:
+        async with waiting_worker(queue, quiet=claiming.MISS / 2) as claimed:
             assert not claimed.is_set()
             connection.rollback()
             with trio.fail_after(PATIENCE):
@@ -194,17 +195,19 @@ async def test_a_task_that_another_could_not_keep_is_had_without_a_ring(
 
 
 @asynccontextmanager
-async def waiting_worker(queue: Queue, name: str = "1") -> AsyncIterator[trio.Event]:
-    """A worker that has seen no task yet; the event says that it has one."""
+async def waiting_worker(
+    queue: Queue, name: str = "1", *, quiet: float = LONGEST_PAUSE
+) -> AsyncIterator[trio.Event]:
+    """A worker that has seen no task, nor done anything for *quiet* seconds; the event: it has one."""
     claimed = trio.Event()
     catalog = queue.sender.catalog
 
-    async def work(bell: door.Bell) -> None:
+    async def work(bell: bells.Bell) -> None:
         await claiming.next_task(Database(catalog), bell, Claimant(name, LEASE))
         claimed.set()
 
-    async with door.bell(catalog, nap=math.inf) as bell, trio.open_nursery() as nursery:
+    async with bells.bell(catalog, nap=math.inf) as bell, trio.open_nursery() as nursery:
         nursery.start_soon(work, bell)
-        await wait_all_tasks_blocked(LONGEST_PAUSE)
+        await wait_all_tasks_blocked(quiet)
         yield claimed
         nursery.cancel_scope.cancel()

@@ -11,7 +11,7 @@ import trio
 from click.testing import CliRunner, Result
 from sqlalchemy import Connection, func, select, text
 
-from jobfs import database as door
+from jobfs import bells
 from jobfs.blobs import ledger
 from jobfs.blobs.refusals import BadLedgerError
 from jobfs.blobs.store import BlobStore
@@ -373,7 +373,7 @@ async def test_a_worker_finishes_what_a_killed_command_has_begun(wedding: Weddin
     wedding.ingest(wedding.send("Wedding/a.jpg", RED))
     wedding.do(erasing.begin_job, wedding.job_id, now=datetime.now(UTC))
 
-    async with trio.open_nursery() as nursery, door.bell(wedding.catalog, nap=0.5) as bell:
+    async with trio.open_nursery() as nursery, bells.bell(wedding.catalog, nap=0.5) as bell:
         nursery.start_soon(
             expiry.every_hour, Database(wedding.catalog), wedding.store, RetentionConfig()
         )

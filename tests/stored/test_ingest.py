@@ -19,8 +19,7 @@ import zxingcpp
 from PIL import Image
 from zxingcpp import BarcodeFormat
 
-from jobfs import database as door
-from jobfs import metrics, processes
+from jobfs import bells, metrics, processes
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import photo_listing, photos, problems, roles, tasks, uploads
 from jobfs.catalog.engine import Catalog, Connection
@@ -464,7 +463,7 @@ async def worker(sender: Sender, database: Database) -> AsyncIterator[None]:
     serve = partial(
         role.serve, database, store=sender.store, config=Config(ingest=ONE), role_id=role_id
     )
-    async with door.bell(sender.catalog) as bell, trio.open_nursery() as nursery:
+    async with bells.bell(sender.catalog) as bell, trio.open_nursery() as nursery:
         await nursery.start(partial(serve, bell))
         yield
         nursery.cancel_scope.cancel()
@@ -472,7 +471,7 @@ async def worker(sender: Sender, database: Database) -> AsyncIterator[None]:
 
 async def until(sender: Sender, is_so: Callable[[], bool]) -> None:
     """Return when it is so, looking whenever the database has changed."""
-    async with door.bell(sender.catalog, nap=0.5) as bell:
+    async with bells.bell(sender.catalog, nap=0.5) as bell:
         while not await trio.to_thread.run_sync(is_so):
             await bell.wait()
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from jobfs.catalog import feed, migrate
@@ -119,6 +120,17 @@ def test_an_upgrade_that_fails_leaves_the_database_as_it_was(empty: Catalog) -> 
     with empty.reading() as connection:
         assert inspect(connection).get_table_names() == ["upload"]
         assert migrate.revision(connection) is None
+
+
+def test_the_files_of_migrations_are_named_as_their_revisions() -> None:
+    """By their names a role knows at its start, without Alembic, which schema it needs."""
+    folder = Path(migrate.__file__).parent / "migrations"
+    scripts = list(ScriptDirectory(str(folder)).walk_revisions())
+
+    assert {Path(script.path).name.partition("_")[0] for script in scripts} == {
+        script.revision for script in scripts
+    }
+    assert migrate.head() == scripts[0].revision
 
 
 def test_an_id_is_never_used_again(catalog: Catalog) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import trio
 
-from jobfs import database as door
-from jobfs import processes
+from jobfs import bells, processes
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import feed, roles, tasks
 from jobfs.catalog.engine import Catalog
@@ -96,7 +95,7 @@ async def worker(catalog: Catalog, store: BlobStore) -> AsyncIterator[None]:
     role_id = await database.write(roles.start, "worker", process, now=now())
     config = Config(ingest=IngestConfig(decoders=DECODERS))
     serve = partial(role.serve, database, store=store, config=config, role_id=role_id)
-    async with door.bell(catalog) as bell, trio.open_nursery() as nursery:
+    async with bells.bell(catalog) as bell, trio.open_nursery() as nursery:
         await nursery.start(partial(serve, bell))
         yield
         nursery.cancel_scope.cancel()
@@ -104,6 +103,6 @@ async def worker(catalog: Catalog, store: BlobStore) -> AsyncIterator[None]:
 
 async def until(catalog: Catalog, is_so: Callable[[], bool]) -> None:
     """Return when it is so, looking whenever the database has changed."""
-    async with door.bell(catalog, nap=0.5) as bell:
+    async with bells.bell(catalog, nap=0.5) as bell:
         while not await trio.to_thread.run_sync(is_so):
             await bell.wait()

@@ -6,7 +6,7 @@ import pytest
 import trio
 from sqlalchemy import Connection, func, select, update
 
-from jobfs import database as door
+from jobfs import bells
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import problems, purging, tasks, trash, uploads
 from jobfs.catalog.engine import Catalog
@@ -284,7 +284,7 @@ async def test_a_worker_empties_the_trash_of_what_is_older_than_the_setting(
     last_month = update(EntryRow).where(EntryRow.name == "a.jpg").values(removed_at=_days_ago(31))
     wedding.do(Connection.execute, last_month)
 
-    async with door.bell(wedding.catalog, nap=0.5) as bell, trio.open_nursery() as nursery:
+    async with bells.bell(wedding.catalog, nap=0.5) as bell, trio.open_nursery() as nursery:
         nursery.start_soon(expiry.every_hour, database, wedding.store, RetentionConfig())
         while len(wedding.files()) > 2:
             await bell.wait()

@@ -253,7 +253,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_event_feed", "event", ["xid", "id"], unique=False)
+    op.create_index(
+        "ix_event_feed", "event", ["xid", "id"], unique=False, sqlite_where=sa.text("xid <> 0")
+    )
     op.create_table(
         "job",
         sa.Column("id", NUMBER, nullable=False),
@@ -371,7 +373,7 @@ def upgrade() -> None:
         "entry",
         ["parent_id"],
         unique=False,
-        sqlite_where=sa.text("directory AND removed_at IS NULL"),
+        sqlite_where=sa.text("directory = 1 AND removed_at IS NULL"),
         postgresql_where=sa.text("directory AND removed_at IS NULL"),
     )
     op.create_index(
@@ -506,7 +508,7 @@ def upgrade() -> None:
         "upload",
         ["entry_id"],
         unique=True,
-        sqlite_where=sa.text("current"),
+        sqlite_where=sa.text("current = 1"),
         postgresql_where=sa.text("current"),
     )
     op.create_table(
