@@ -55,9 +55,10 @@ NAP = 5.0
 #: Seconds until one looks for a commit after SQLite's log has changed.
 FIRST_PAUSE = 0.005
 #: By what each further pause is longer, and seconds that it is at the most. A commit that is awaited is late
-#: by no more than a part of what it took; once one was seen, another writer may be at work still.
+#: by no more than a part of what it took; once one was seen, another writer may be at work still, whose
+#: commit is late by no more than it took.
 LONGEST_PAUSE = 0.25
-_AWAITED, _SEEN = (1.5, LONGEST_PAUSE), (4.0, NAP)
+_AWAITED, _SEEN = (1.5, LONGEST_PAUSE), (2.0, NAP)
 #: Looks in a row, each after a change, that are no burst any more.
 _BURST = 4
 #: Seconds a commit may take to become visible after its last write into the log.

@@ -104,6 +104,7 @@ class Database:
         self.catalog = catalog
         self._at_once = at_once
         self._since_checkpoint = 0
+        self._written = 0  # transactions that were committed, or may have been
         self._promise: Promise | None = None
         self._untold: deque[Outcome] = deque()
         self._wanted = trio.Event()
@@ -134,17 +135,17 @@ class Database:
                 return self._at_once.call(partial(self.catalog.at_once, call, writing=False))
         return await self.read(query, *args, **kwargs)
 
-    def mark(self) -> Mark | None:
-        """Return what is another after each commit, whoever made it; None: that cannot be told at once.
+    def mark(self) -> Mark:
+        """Return what is another after each commit: whoever made it, or through this door alone.
 
-        What was read later than this is what would be read now, as long as the mark is the same.
+        What was read later than this is what would be read now, as long as the mark is the same and
+        *others* tells of theirs.
         """
-        if self._at_once is None or not self._at_once.is_wise or not self.catalog.is_sqlite:
-            return None
         self.keep_promise()
-        with suppress(DBAPIError, sqlite3.Error):
-            return self.catalog.mark()
-        return None
+        if self._at_once is not None and self._at_once.is_wise and self.catalog.is_sqlite:
+            with suppress(DBAPIError, sqlite3.Error):
+                return self.catalog.mark()
+        return Mark(None, self._written)
 
     async def peek(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -225,7 +226,7 @@ class Database:
         try:
             with Measured(WRITES):
                 self._at_once.call(partial(self.catalog.finish, change))
-            self._count_for_checkpoint()
+            self._count()
         except (DBAPIError, sqlite3.Error) as error:
             broken(error)
         except Exception as bug:
@@ -270,10 +271,11 @@ class Database:
             result = self._at_once.call(
                 partial(self.catalog.at_once, call, writing=True, tell=self._tell_soon)
             )
-        self._count_for_checkpoint()
+        self._count()
         return result
 
-    def _count_for_checkpoint(self) -> None:
+    def _count(self) -> None:
+        self._written += 1
         self._since_checkpoint += 1
         if self._since_checkpoint == _BETWEEN_CHECKPOINTS:
             trio.lowlevel.spawn_system_task(self._checkpoint)
@@ -296,8 +298,11 @@ class Database:
             with transaction() as connection:
                 return change(connection, *args, **kwargs)
 
-        with Measured(WRITES):
-            result = await trio.to_thread.run_sync(_insist, call, limiter=self._writers)
+        try:
+            with Measured(WRITES):
+                result = await trio.to_thread.run_sync(_insist, call, limiter=self._writers)
+        finally:
+            self._written += 1
         if not self.catalog.is_sqlite:
             await self._ring()
         return result

@@ -32,9 +32,12 @@ T = TypeVar("T")
 
 
 class Mark(NamedTuple):
-    """A state of the database as `Catalog.mark` tells it from others: nothing else is in it."""
+    """A state of the database, told from others: nothing else is in it.
 
-    others: int
+    *others* is None where nobody tells at once what others commit.
+    """
+
+    others: int | None
     ours: int
 
 

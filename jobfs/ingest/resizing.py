@@ -31,13 +31,13 @@ def resized(image: Image.Image, size: tuple[int, int], box: Box | None = None) -
 
 
 def _quickly(image: Image.Image, size: tuple[int, int], part: Box) -> Image.Image:
-    _require_room(image.size, size, len(image.getbands()))
     left, top, right, bottom = part
     options = cykooz_resizer.ResizeOptions(
         resize_alg=cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.lanczos3),
         crop_box=cykooz_resizer.CropBox(left, top, right - left, bottom - top),
     )
     made = Image.new(image.mode, size, None)  # every pixel of it is written below
+    _require_room(image.size, size, len(image.getbands()))  # beside all that there is by now
     # a new one each time, since it keeps its memory for the next picture
     cykooz_resizer.Resizer().resize_pil(image, made, options)
     return made

@@ -78,6 +78,7 @@ class Closing:
         """
         if handle.version is None or not handle.version.changed:
             return None
+        self._database.keep_promise()  # if it cannot be kept, there is nothing to judge
         async with self._table.lock(handle.inode):
             version = handle.version
             if version is None or not version.changed:

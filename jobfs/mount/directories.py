@@ -15,7 +15,7 @@ from jobfs.tree.views import Listed, Node
 
 #: Children fetched at once: about what the kernel asks for at once.
 _PAGE = 512
-#: Seconds for which children that were fetched may be listed where nobody tells whether something has changed
+#: Seconds for which children that were fetched may be listed where nobody tells what others have changed
 #: meanwhile: a job may have been closed.
 _FRESH = 0.05
 #: Seconds where a mark tells it: what jobfs writes comes and goes with time, too.
@@ -37,13 +37,13 @@ class Child(NamedTuple):
 class Listing:
     """Children of a directory behind a cookie, as far as they were fetched; of one state of the database.
 
-    mark   of that state; None: of a moment only
+    mark   of that state
     start  the cookie
     """
 
-    def __init__(self, mark: Mark | None, start: int) -> None:
+    def __init__(self, mark: Mark, start: int) -> None:
         self._mark = mark
-        self._until = trio.current_time() + (_FRESH if mark is None else _FRESH_BY_MARK)
+        self._until = trio.current_time() + (_FRESH if mark.others is None else _FRESH_BY_MARK)
         self._start = start
         self._children: list[Child] = []
         self._is_complete = False
@@ -51,7 +51,7 @@ class Listing:
     def __len__(self) -> int:
         return len(self._children)
 
-    def is_valid(self, mark: Mark | None) -> bool:
+    def is_valid(self, mark: Mark) -> bool:
         """Whether it is new, and nothing has changed up to a mark."""
         return mark == self._mark and trio.current_time() < self._until
 
@@ -94,7 +94,7 @@ class Listings:
     ) -> tuple[Listing, list[Child]]:
         """Return the children of a directory behind a cookie, and where the next may be found.
 
-        *known* is that of whoever asks. Where no mark tells what is true, it is nobody else's.
+        *known* is that of whoever asks. Where no mark tells of others, it is nobody else's.
         """
         mark = self._tree.mark()
         listing = self._listing(inode, mark, after, known)
@@ -104,11 +104,11 @@ class Listings:
             self._forget(inode)
             listing.add(after, found)
             children = listing.behind(after)
-            if mark is not None:
+            if mark.others is not None:
                 self._remember(inode, listing, mark)
         return listing, children or []
 
-    def _listing(self, inode: int, mark: Mark | None, after: int, known: Listing | None) -> Listing:
+    def _listing(self, inode: int, mark: Mark, after: int, known: Listing | None) -> Listing:
         for one in (known, self._remembered.get(inode)):
             if one is not None and _serves(one, mark, after):
                 return one
@@ -130,7 +130,7 @@ class Listings:
             self._children -= len(forgotten)
 
 
-def _serves(listing: Listing, mark: Mark | None, after: int) -> bool:
+def _serves(listing: Listing, mark: Mark, after: int) -> bool:
     return listing.is_valid(mark) and listing.reaches(after) and len(listing) + _PAGE <= _REMEMBERED
 
 

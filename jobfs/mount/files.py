@@ -277,11 +277,12 @@ class OpenFiles:
         return version
 
     async def fsync(self, number: int) -> None:
-        """Return when the bytes of a handle survive a power cut."""
+        """Return when the bytes of a handle survive a power cut; raises DetachedError."""
         handle = self.table.get(number)
         handle.require_permitted()
         self._database.keep_promise()
         if handle.version is not None:
+            handle.version.require_attached()
             with handle.version.moving_bytes() as descriptor:
                 key = handle.version.upload.blob_key
                 await trio.to_thread.run_sync(self._store.sync, key, descriptor)

@@ -13,8 +13,8 @@ class Looking:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def mark(self) -> Mark | None:
-        """Return what is another when anything may have changed; None: that cannot be told at once."""
+    def mark(self) -> Mark:
+        """Return what is another when anything may have changed, at least through this mount."""
         return self._database.mark()
 
     async def node(self, number: int) -> Node:

@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import os
 import stat
 import subprocess
 from pathlib import Path
@@ -61,7 +60,7 @@ def mounted(mountpoint: Path) -> bool:
 
 def _is_dead(mountpoint: Path) -> bool:
     try:
-        os.statvfs(mountpoint)  # which the kernel does not answer by what it remembers
+        mountpoint.stat()
     except OSError as error:
         return error.errno in {errno.ENOTCONN, errno.ECONNABORTED}
     return False

@@ -40,8 +40,6 @@ _BRIEFLY = 0.03
 #: Of a file whose content is settled; and of one that was listed, since clients ask for the names that they
 #: were given, a hundred with each round of a line that may be slow.
 _LONGER, _LISTED = 0.1, 1.0
-#: Of the mount's root, which never changes; every path below it that is not sshd's leads through it.
-_FOR_GOOD = 3600.0
 _SETTLED = {
     UploadState.RECEIVED, UploadState.INGESTED, UploadState.UNSUPPORTED, UploadState.DAMAGED
 }  # fmt: skip
@@ -385,5 +383,5 @@ def _account_node(account: entries.Account) -> Node:
 def _root() -> Node:
     return Node(
         inode=inodes.ROOT_INODE, name="/", mode=_ROOT_MODE, uid=0, gid=0, links=2,
-        mtime_ns=0, ctime_ns=0, atime_ns=0, holds=_FOR_GOOD,
+        mtime_ns=0, ctime_ns=0, atime_ns=0,
     )  # fmt: skip

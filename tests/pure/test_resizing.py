@@ -84,6 +84,24 @@ def test_no_room_is_an_error_and_not_the_end_of_the_process() -> None:
 
 
 @quick_only
+def test_nor_is_too_little_room_for_what_lies_between_two_directions() -> None:
+    """There is room for the new picture, and not for what is made of the old one before."""
+    said = said_by(
+        "import resource; from PIL import Image; from jobfs.ingest import resizing\n"
+        "picture = Image.new('L', (6000, 4000))\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "most = pages * resource.getpagesize() + 32 * 2**20\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (most, most))\n"
+        "try:\n"
+        "    resizing.resized(picture, (5900, 3900))\n"
+        "except MemoryError:\n"
+        "    print('no room')\n"
+    )
+
+    assert said == "no room"
+
+
+@quick_only
 def test_no_thread_is_begun() -> None:
     """One that a library begins before its process is confined would go on unconfined."""
     said = said_by(

@@ -154,15 +154,12 @@ def _sent(small: Small, act: Callable[[Database, OpenFiles], Awaitable[None]]) -
 def test_a_file_that_the_database_does_not_take_is_none_and_its_client_hears(
     small: Small, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with small.catalog.writing() as connection:  # as a full disk would
-        refuse = (
-            "CREATE TRIGGER full BEFORE INSERT ON upload BEGIN SELECT RAISE(ABORT, 'full'); END"
-        )
-        connection.execute(text(refuse))
+    _refuse_uploads(small)
 
     async def send(_database: Database, files: OpenFiles) -> None:
         handle, _ = await files.create(small.job, b"a.jpg", os.O_WRONLY, Opener.of(os.getpid(), 1))
-        await files.fsync(handle.number)
+        with pytest.raises(DetachedError):
+            await files.fsync(handle.number)
         with pytest.raises(DetachedError) as refusal:
             await files.write(handle.number, 0, b"ours")
         assert refusal.value.errno == errno.ESTALE
@@ -178,6 +175,26 @@ def test_a_file_that_the_database_does_not_take_is_none_and_its_client_hears(
         assert connection.execute(text("SELECT count(*) FROM entry")).scalar_one() == 1
     assert _blobs(small) == []
     assert "'a.jpg' could not be made" in caplog.text
+
+
+def _refuse_uploads(small: Small) -> None:
+    """Let the database take no upload any more, as on a full disk."""
+    refuse = "CREATE TRIGGER full BEFORE INSERT ON upload BEGIN SELECT RAISE(ABORT, 'full'); END"
+    with small.catalog.writing() as connection:
+        connection.execute(text(refuse))
+
+
+def test_who_closes_it_before_that_is_known_hears_the_same(small: Small) -> None:
+    _refuse_uploads(small)
+
+    async def send(_database: Database, files: OpenFiles) -> None:
+        handle, _ = await files.create(small.job, b"a.jpg", os.O_WRONLY, Opener.of(os.getpid(), 1))
+        with pytest.raises(DetachedError):
+            await files.closing.flush(handle.number)
+        await files.closing.release(handle.number)
+        assert list(files.table) == []
+
+    _sent(small, send)
 
 
 def _blobs(small: Small) -> list[str]:
