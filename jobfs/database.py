@@ -191,6 +191,16 @@ class Database:
             partial(self.catalog.writing, durable=False), change, *args, **kwargs
         )
 
+    async def write_quietly(
+        self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like write_lazily, for what nobody waits for: no other role is told to look."""
+        if self.catalog.is_sqlite:
+            return await self.write_lazily(change, *args, **kwargs)
+        return await self._commit(
+            partial(self.catalog.writing, durable=False), change, *args, **kwargs
+        )
+
     @property
     def may_promise(self) -> bool:
         """Whether a change can be put off until nobody waits for an answer."""
@@ -294,18 +304,27 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
+        result = await self._commit(transaction, change, *args, **kwargs)
+        if not self.catalog.is_sqlite:
+            await self._ring()
+        return result
+
+    async def _commit(
+        self,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        change: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         def call() -> T:
             with transaction() as connection:
                 return change(connection, *args, **kwargs)
 
         try:
             with Measured(WRITES):
-                result = await trio.to_thread.run_sync(_insist, call, limiter=self._writers)
+                return await trio.to_thread.run_sync(_insist, call, limiter=self._writers)
         finally:
             self._written += 1
-        if not self.catalog.is_sqlite:
-            await self._ring()
-        return result
 
     async def _ring(self) -> None:
         """Tell the other roles to look, in a transaction of its own.

@@ -41,7 +41,8 @@ async def next_task(database: Database, bell: Bell, claimant: Claimant) -> Task:
         try:
             nap = await database.read_briefly(tasks.next_wakeup, now=datetime.now(UTC))
             if nap is not None and not nap:
-                task = await database.write_lazily(
+                # A ring for a claim that missed would wake this very worker.
+                task = await database.write_quietly(
                     tasks.claim, worker=claimant.name, lease=claimant.lease, now=datetime.now(UTC)
                 )
                 if task is not None:
@@ -60,7 +61,7 @@ async def keep(database: Database, task: Task, claimant: Claimant, work: trio.Ca
     while True:
         await trio.sleep(claimant.lease.total_seconds() / HEARTBEATS)
         try:
-            kept = await database.write_lazily(
+            kept = await database.write_quietly(
                 tasks.extend, task, lease=claimant.lease, now=datetime.now(UTC)
             )
         except CatalogUnavailableError as error:
