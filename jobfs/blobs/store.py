@@ -159,10 +159,6 @@ class BlobStore:
             os.ftruncate(descriptor, end)
         return min(end, size)
 
-    def put_rendition(self, key: str, data: bytes) -> None:
-        """Store a rendition so that it survives a power cut."""
-        self.put_renditions({key: data})
-
     def put_renditions(self, renditions: Mapping[str, bytes]) -> None:
         """Store renditions so that they survive a power cut; if that fails, some may be there.
 

@@ -139,10 +139,14 @@ class Catalog:
             raise
 
     def _begun_here(self, *, writing: bool) -> Connection:
-        connection = self._here = self._here or _opened_here(self.url)
-        driver: Any = connection.connection.driver_connection
-        driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
-        return connection
+        self._driver_here().execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        assert self._here is not None
+        return self._here
+
+    def _driver_here(self) -> Any:
+        """Return SQLite's own connection for the thread of `at_once`, opened if it is not yet."""
+        self._here = self._here or _opened_here(self.url)
+        return self._here.connection.driver_connection
 
     def mark(self) -> Mark:
         """Return what is another after each commit, whoever made it; for the thread of `at_once` alone.
@@ -150,8 +154,7 @@ class Catalog:
         SQLite's count tells of the commits of others, the changed rows of those made here. It is read
         from memory that the processes share.
         """
-        connection = self._here = self._here or _opened_here(self.url)
-        driver: Any = connection.connection.driver_connection
+        driver = self._driver_here()
         found: tuple[int] = driver.execute("PRAGMA data_version").fetchone()
         return Mark(found[0], driver.total_changes)
 

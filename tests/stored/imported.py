@@ -131,7 +131,7 @@ class ImportedJob:
 
     def _found(self, data: bytes) -> Ingested:
         key = new_key()
-        self.store.put_rendition(key, b"preview of " + data[-20:])
+        self.store.put_renditions({key: b"preview of " + data[-20:]})
         size = len(b"preview of " + data[-20:])
         preview = Rendition(name="preview", width=60, height=40, size=size, key=key)
         return Ingested(

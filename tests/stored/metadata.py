@@ -118,7 +118,7 @@ def _conclude(wedding: Wedding, upload: Upload, outcome: Outcome) -> None:
         return
     assert isinstance(outcome, Decoded)
     key = new_key()
-    wedding.store.put_rendition(key, b"a rendition")
+    wedding.store.put_renditions({key: b"a rendition"})
     found = Ingested(
         sha256=sha256, format=outcome.format, width=60, height=40, shot=outcome.shot,
         metadata=outcome.metadata,

@@ -3,9 +3,7 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 import trio
@@ -33,16 +31,6 @@ def _append_and_fail(connection: Connection, job_id: int) -> None:
 def _jobs(catalog: Catalog) -> list[int | None]:
     with catalog.reading() as connection:
         return [event.job_id for event in feed.after(connection, START)]
-
-
-@pytest.fixture
-def sqlite(migrated_file: Path, tmp_path: Path) -> Iterator[Catalog]:
-    """A database of SQLite's alone."""
-    file = tmp_path / "here.sqlite3"
-    file.write_bytes(migrated_file.read_bytes())
-    catalog = Catalog(f"sqlite:///{file}")
-    yield catalog
-    catalog.dispose()
 
 
 @pytest.fixture

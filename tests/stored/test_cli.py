@@ -627,7 +627,7 @@ def wedding_with_a_photo(catalog: Catalog, tmp_path: Path, path: str) -> int:
     image = io.BytesIO()
     Image.new("RGB", (30, 20), "red").save(image, "JPEG")
     key = new_key()
-    store.put_rendition(key, image.getvalue())
+    store.put_renditions({key: image.getvalue()})
     with catalog.writing() as connection:
         job = Job.add(connection, "Wedding")
         photo_id = job.photo(job.upload(path, UploadState.INGESTED))

@@ -137,7 +137,7 @@ def test_old_bytes_without_a_row_are_put_aside_and_young_ones_left(
         descriptor = wedding.store.create(key)
         os.write(descriptor, b"a picture")
         os.close(descriptor)
-    wedding.store.put_rendition(rendition, b"a rendition")
+    wedding.store.put_renditions({rendition: b"a rendition"})
     for path in (wedding.store.original(old), wedding.store.rendition(rendition)):
         os.utime(path, (LONG_AGO, LONG_AGO))
 

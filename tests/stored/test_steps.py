@@ -1,7 +1,6 @@
 """What a look costs SQLite does not grow with what else there is: steps of its machine are counted."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -49,16 +48,6 @@ def _looks(account: int, job: int) -> dict[str, Callable[[Connection], object]]:
         latecomers.of_account(connection, account)
 
     return {"name": hit, "no name": miss, "directory": directory, "late": late, "feed": feed.end}
-
-
-@pytest.fixture
-def sqlite(migrated_file: Path, tmp_path: Path) -> Iterator[Catalog]:
-    """A database of SQLite's: PostgreSQL does not say how many steps it takes."""
-    file = tmp_path / "here.sqlite3"
-    file.write_bytes(migrated_file.read_bytes())
-    catalog = Catalog(f"sqlite:///{file}")
-    yield catalog
-    catalog.dispose()
 
 
 def test_names_directories_and_the_feeds_end_cost_the_same_however_many_files_there_are(

@@ -156,7 +156,7 @@ def test_what_is_known_to_be_written_decides_over_the_holes(
 def test_a_rendition_is_stored_and_dropped(store: BlobStore) -> None:
     key = new_key()
 
-    store.put_rendition(key, b"a thumbnail")
+    store.put_renditions({key: b"a thumbnail"})
 
     assert store.rendition(key).read_bytes() == b"a thumbnail"
     store.drop_rendition(key)
@@ -167,7 +167,7 @@ def test_a_rendition_is_stored_and_dropped(store: BlobStore) -> None:
 def test_a_rendition_is_not_an_original(store: BlobStore) -> None:
     key = new_key()
 
-    store.put_rendition(key, b"a thumbnail")
+    store.put_renditions({key: b"a thumbnail"})
 
     with pytest.raises(LostBytesError):
         store.open(key)
@@ -177,7 +177,7 @@ def test_a_store_that_need_not_survive_a_power_cut_does_the_same(tmp_path: Path)
     store = BlobStore(tmp_path, durable=False)
     store.prepare()
     key = filled(store, b"quick")
-    store.put_rendition(key, b"small")
+    store.put_renditions({key: b"small"})
 
     assert store.original(key).read_bytes() == b"quick"
     assert store.rendition(key).read_bytes() == b"small"

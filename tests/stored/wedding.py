@@ -109,7 +109,7 @@ class Wedding:
     def ingest(self, upload: Upload, shot: Shot = SHOT, *, format_name: str = "JPEG") -> int:
         """Make an upload a photo, as a worker does; its rendition is in the store."""
         key = new_key()
-        self.store.put_rendition(key, b"a rendition")
+        self.store.put_renditions({key: b"a rendition"})
         rendition = Rendition(name="thumbnail", width=60, height=40, size=11, key=key)
         with self.store.reading(upload.blob_key) as file:
             sha256 = os.read(file, 10**6).hex()  # as good as the real one
