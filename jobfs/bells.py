@@ -20,20 +20,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two rings that are heard. What a change must reach within is 0.1 s.
-REST = 0.03
+#: Seconds between two rings that are heard by the mount: a change must reach its clients within 0.1 s; and by
+#: the other roles, each of which takes half a millisecond of a processor to look.
+REST, LONG_REST = 0.03, 0.1
 
 
 class Bell:
     """Rings when somebody, in whatever process, may have changed the database.
 
-    Rings that come while nobody waits are one ring; so are those of REST seconds, or an upload of many
+    Rings that come while nobody waits are one ring; so are those of *rest* seconds, or an upload of many
     small files would keep every role looking. A ring says nothing of what has changed, and one may be
     lost with a connection: whoever waits looks every *nap* seconds without one, too.
     """
 
-    def __init__(self, *, nap: float) -> None:
+    def __init__(self, *, nap: float, rest: float = REST) -> None:
         self._nap = nap
+        self.rest = rest
         self._rung = trio.Event()
         self._rested = -math.inf
 
@@ -46,34 +48,35 @@ class Bell:
         with trio.move_on_after(self._nap):
             await self._rung.wait()
         await trio.sleep_until(self._rested)
-        self._rested = trio.current_time() + REST
+        self._rested = trio.current_time() + self.rest
         self._rung = trio.Event()
 
 
 #: Seconds between two looks of somebody whose bell did not ring: the price of a lost ring.
 NAP = 5.0
-#: Seconds until one looks for a commit after SQLite's log has changed.
+#: Seconds until one looks for a commit again after SQLite's log has changed.
 FIRST_PAUSE = 0.005
 #: By what each further pause is longer, and seconds that it is at the most. A commit that is awaited is late
 #: by no more than a part of what it took; once one was seen, another writer may be at work still, whose
-#: commit is late by no more than it took.
+#: commit is late by the time between rings, or by no more than it took.
 LONGEST_PAUSE = 0.25
 _AWAITED, _SEEN = (1.5, LONGEST_PAUSE), (2.0, NAP)
-#: Looks in a row, each after a change, that are no burst any more.
-_BURST = 4
 #: Seconds a commit may take to become visible after its last write into the log.
 LONGEST_COMMIT = 2.0
 
 
 @asynccontextmanager
-async def bell(catalog: Catalog, *, nap: float | None = None) -> AsyncIterator[Bell]:
+async def bell(
+    catalog: Catalog, *, nap: float | None = None, rest: float = REST
+) -> AsyncIterator[Bell]:
     """Give a bell that rings while the block runs; *nap* is how long whoever waits does without a ring.
 
     By default that is NAP, but no end on SQLite: there the log is looked at so often for what was missed.
+    *rest*: seconds between two rings.
     """
     if nap is None:
         nap = math.inf if catalog.is_sqlite else NAP
-    rings = Bell(nap=nap)
+    rings = Bell(nap=nap, rest=rest)
     watch = _watch_wal if catalog.is_sqlite else _listen
     async with trio.open_nursery() as nursery:
         await nursery.start(watch, catalog, rings)
@@ -100,7 +103,7 @@ async def _watch_wal(
         log_name = catalog.file.name + "-wal"
         seen = await trio.to_thread.run_sync(count)
         task_status.started()
-        pace = _Pace()
+        pace = _Pace(rings.rest)
         while True:
             with trio.move_on_after(pace.pause) as quiet:
                 await trio.lowlevel.wait_readable(inotify.fileno())
@@ -120,20 +123,25 @@ async def _watch_wal(
 class _Pace:
     """When to look for a commit: soon after a change of the log, then with growing pauses for a while."""
 
-    def __init__(self) -> None:
+    def __init__(self, between_rings: float) -> None:
+        self._between_rings = between_rings
         self.pause = NAP
+        self.rest = FIRST_PAUSE  # before the log is looked at again, however much it changes
         self._growth = _AWAITED
         self._quiet_at = -math.inf
-        self._in_a_row = 0
 
     def log_has_changed(self) -> None:
         """Look often: a commit is on its way."""
-        self.pause, self._growth = FIRST_PAUSE, _AWAITED
+        self.pause = self.rest = FIRST_PAUSE
+        self._growth = _AWAITED
         self._quiet_at = trio.current_time() + LONGEST_COMMIT
-        self._in_a_row += 1
 
     def commit_was_seen(self) -> None:
-        """Look now and then, for another that was on its way as well."""
+        """Look now and then, for another that was on its way as well.
+
+        Commits come in bursts; and while files are sent, no bell is heard more often than that.
+        """
+        self.pause = self.rest = self._between_rings
         self._growth = _SEEN
 
     def slow_down(self) -> None:
@@ -141,15 +149,6 @@ class _Pace:
         factor, longest = self._growth
         is_quiet = trio.current_time() >= self._quiet_at
         self.pause = NAP if is_quiet else min(self.pause * factor, longest)
-        self._in_a_row = 0
-
-    @property
-    def rest(self) -> float:
-        """Seconds until the log is looked at again, however much it changes.
-
-        Commits come in bursts; and while files are sent, no bell is heard more often than that.
-        """
-        return FIRST_PAUSE if self._in_a_row <= _BURST else REST
 
 
 async def _listen(

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import trio
 
 from jobfs import bells, logs, notify, processes, selftest
-from jobfs import database as door
+from jobfs.at_once import AtOnce
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import copying, migrate, roles, studio, tasks
 from jobfs.catalog.engine import Catalog, Connection
@@ -153,10 +153,11 @@ async def _live(
 ) -> None:
     """Enter the role, serve, and strike it at the end."""
     manager = notify.Manager() if supervised else notify.manager()
-    database = Database(catalog, door.AtOnce())
+    database = Database(catalog, AtOnce())
     process = processes.process(os.getpid())
     assert process is not None
-    async with bells.bell(catalog) as bell, manager.watching():
+    rest = bells.REST if kind == "mount" else bells.LONG_REST
+    async with bells.bell(catalog, rest=rest) as bell, manager.watching():
         role_id = await database.write(roles.start, kind, process, now=datetime.now(UTC))
         try:
             async with ended_by_signals(), trio.open_nursery() as nursery:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from jobfs.catalog import prepared
 from jobfs.catalog.feed import Position
 from jobfs.catalog.refusals import StruckError, StudioRunsError
 from jobfs.catalog.schema import RoleRow
@@ -86,8 +87,7 @@ def confined(connection: Connection, role_id: int, layers: Iterable[str]) -> Non
 
 def took(connection: Connection, role_id: int, position: Position) -> None:
     """Note that the role has acted on everything up to *position*."""
-    taken = {"taken_xid": position.xid, "taken_id": position.id}
-    connection.execute(update(RoleRow).where(RoleRow.id == role_id).values(**taken))
+    prepared.change(connection, RoleRow, role_id, taken_xid=position.xid, taken_id=position.id)
 
 
 def stop(connection: Connection, role_id: int) -> None:

@@ -168,10 +168,12 @@ async def _keep_in_step(
     database: Database, catalog_bell: Bell, config: LoginConfig, progress: _Progress
 ) -> None:
     """Act on every event about accounts and keys."""
-    async for position, events in follow(database, catalog_bell, progress.position):
+    async for position, events in follow(
+        database, catalog_bell, progress.position, _AWAITED_EVENTS
+    ):
         if any(event.kind in _ACCOUNT_EVENTS for event in events):
             await _render(database, config)
-        progress.reach(position, awaited=any(event.kind in _AWAITED_EVENTS for event in events))
+        progress.reach(position, awaited=bool(events))
 
 
 async def _report(database: Database, role_id: int, progress: _Progress) -> None:

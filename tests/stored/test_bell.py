@@ -18,7 +18,7 @@ import trio
 from sqlalchemy import URL, Connection, text
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from jobfs.bells import FIRST_PAUSE, LONGEST_COMMIT, Bell, bell
+from jobfs.bells import FIRST_PAUSE, LONGEST_COMMIT, REST, Bell, bell
 from jobfs.catalog import feed, jobs, migrate
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.feed import Event, Position
@@ -145,7 +145,7 @@ async def test_few_looks_follow_a_commit_that_was_seen(
     looks.dispose()
 
 
-async def test_a_commit_on_its_way_while_another_is_seen_is_late_by_no_more_than_it_took(
+async def test_a_commit_on_its_way_while_another_is_seen_is_late_by_a_rest_or_by_what_it_took(
     on_sqlite: Database, autojump_clock: MockClock
 ) -> None:
     """Their changes of the log may be heard of as one; then nothing tells of the second commit."""
@@ -160,7 +160,23 @@ async def test_a_commit_on_its_way_while_another_is_seen_is_late_by_no_more_than
     after = [look - committed for look in looks.made if look > committed]
     assert autojump_clock.current_time() >= committed + LONGEST_COMMIT
     assert len(after) > 1
-    assert all(later <= 2 * earlier + 3 * FIRST_PAUSE for earlier, later in pairwise(after))
+    assert all(later <= 2 * earlier + REST + FIRST_PAUSE for earlier, later in pairwise(after))
+    looks.dispose()
+
+
+@pytest.mark.parametrize("between", [REST / 7, REST / 3])
+async def test_a_burst_of_commits_is_looked_at_once_in_a_rest(
+    on_sqlite: Database, autojump_clock: MockClock, between: float
+) -> None:
+    """While files are sent, every role would be kept looking."""
+    looks = CountedLooks(on_sqlite.catalog.url)
+    began = autojump_clock.current_time()
+    async with bell(looks):
+        while autojump_clock.current_time() < began + 1:
+            plain_sql(on_sqlite.catalog, "UPDATE job SET title = title || '.'")
+            await trio.sleep(between)
+
+    assert len(looks.made) <= 1 / REST + 5
     looks.dispose()
 
 
