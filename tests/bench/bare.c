@@ -19,10 +19,13 @@
 #define HOLDS 1.0 /* seconds for which an answer holds */
 
 struct node {
-    struct stat attributes; /* st_ino 0: it was removed */
+    struct stat attributes;
     fuse_ino_t parent;
     char *name;
-    fuse_ino_t next; /* of those in the same slot */
+    fuse_ino_t next;     /* of those in the same slot */
+    size_t position;     /* in its directory */
+    fuse_ino_t *entries; /* of a directory, in the order in which they came; 0: it has gone */
+    size_t count, space;
 };
 
 static struct node *nodes;
@@ -30,37 +33,73 @@ static size_t made = FUSE_ROOT_ID, room;
 static fuse_ino_t slots[SLOTS];
 static int folder;
 
-static size_t slot(fuse_ino_t parent, const char *name) {
+static fuse_ino_t *slot(fuse_ino_t parent, const char *name) {
     size_t sum = parent;
     while (*name)
         sum = sum * 31 + (unsigned char)*name++;
-    return sum % SLOTS;
+    return &slots[sum % SLOTS];
 }
 
 static fuse_ino_t find(fuse_ino_t parent, const char *name) {
-    fuse_ino_t ino = slots[slot(parent, name)];
-    while (ino && (!nodes[ino].attributes.st_ino || nodes[ino].parent != parent ||
-                   strcmp(nodes[ino].name, name)))
+    fuse_ino_t ino = *slot(parent, name);
+    while (ino && (nodes[ino].parent != parent || strcmp(nodes[ino].name, name)))
         ino = nodes[ino].next;
     return ino;
 }
 
-static fuse_ino_t add(fuse_ino_t parent, const char *name, mode_t mode, uid_t uid, gid_t gid) {
+static void put(fuse_ino_t ino, fuse_ino_t parent, const char *name) {
+    struct node *node = &nodes[ino], *directory = &nodes[parent];
+    fuse_ino_t *first = slot(parent, name);
+    if (directory->count == directory->space) {
+        directory->space = directory->space * 2 + 16;
+        directory->entries =
+            realloc(directory->entries, directory->space * sizeof *directory->entries);
+    }
+    node->parent = parent;
+    node->name = strdup(name);
+    node->position = directory->count;
+    node->next = *first;
+    *first = ino;
+    directory->entries[directory->count++] = ino;
+}
+
+static void take(fuse_ino_t ino) {
+    struct node *node = &nodes[ino];
+    fuse_ino_t *link = slot(node->parent, node->name);
+    while (*link != ino)
+        link = &nodes[*link].next;
+    *link = node->next;
+    nodes[node->parent].entries[node->position] = 0;
+    free(node->name);
+}
+
+static void take_away(fuse_ino_t ino) {
+    char number[24];
+    take(ino);
+    snprintf(number, sizeof number, "%lu", (unsigned long)ino);
+    if (S_ISREG(nodes[ino].attributes.st_mode))
+        unlinkat(folder, number, 0);
+}
+
+static fuse_ino_t new_node(mode_t mode, uid_t uid, gid_t gid) {
     if (made + 1 >= room)
         nodes = realloc(nodes, (room = room * 2 + 1024) * sizeof *nodes);
     fuse_ino_t ino = made++;
     struct node *node = &nodes[ino];
     memset(node, 0, sizeof *node);
-    node->parent = parent;
-    node->name = strdup(name);
-    node->next = slots[slot(parent, name)];
-    slots[slot(parent, name)] = ino;
     node->attributes.st_ino = ino;
     node->attributes.st_mode = mode;
     node->attributes.st_nlink = S_ISDIR(mode) ? 2 : 1;
     node->attributes.st_uid = uid;
     node->attributes.st_gid = gid;
     node->attributes.st_blksize = 128 * 1024;
+    return ino;
+}
+
+static fuse_ino_t add(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode) {
+    const struct fuse_ctx *who = fuse_req_ctx(req);
+    fuse_ino_t ino = new_node(mode, who->uid, who->gid);
+    put(ino, parent, name);
     return ino;
 }
 
@@ -98,27 +137,29 @@ static void bare_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *wanted, in
 }
 
 static void bare_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode) {
-    const struct fuse_ctx *who = fuse_req_ctx(req);
-    struct fuse_entry_param told = entry(add(parent, name, S_IFDIR | mode, who->uid, who->gid));
+    struct fuse_entry_param told = entry(add(req, parent, name, S_IFDIR | mode));
     fuse_reply_entry(req, &told);
 }
 
 static void bare_remove(fuse_req_t req, fuse_ino_t parent, const char *name) {
-    fuse_ino_t ino = find(parent, name);
-    if (ino && S_ISREG(nodes[ino].attributes.st_mode)) {
-        char number[24];
-        snprintf(number, sizeof number, "%lu", (unsigned long)ino);
-        unlinkat(folder, number, 0);
-    }
-    if (ino)
-        nodes[ino].attributes.st_ino = 0;
-    fuse_reply_err(req, ino ? 0 : ENOENT);
+    take_away(find(parent, name));
+    fuse_reply_err(req, 0);
+}
+
+static void bare_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                        const char *new_name, unsigned int flags) {
+    fuse_ino_t ino = find(parent, name), replaced = find(new_parent, new_name);
+    (void)flags;
+    if (replaced)
+        take_away(replaced);
+    take(ino);
+    put(ino, new_parent, new_name);
+    fuse_reply_err(req, 0);
 }
 
 static void bare_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                         struct fuse_file_info *file) {
-    const struct fuse_ctx *who = fuse_req_ctx(req);
-    fuse_ino_t ino = add(parent, name, S_IFREG | (mode & 07777), who->uid, who->gid);
+    fuse_ino_t ino = add(req, parent, name, S_IFREG | (mode & 07777));
     char number[24];
     snprintf(number, sizeof number, "%lu", (unsigned long)ino);
     file->fh = openat(folder, number, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -185,13 +226,13 @@ static void bare_readdirplus(fuse_req_t req, fuse_ino_t directory, size_t size, 
     char *buffer = malloc(size);
     size_t used = 0;
     (void)file;
-    for (fuse_ino_t ino = after < FUSE_ROOT_ID ? FUSE_ROOT_ID + 1 : after + 1; ino < made; ino++) {
-        struct node *node = &nodes[ino];
-        if (node->parent != directory || !node->attributes.st_ino)
+    for (size_t position = after; position < nodes[directory].count; position++) {
+        fuse_ino_t ino = nodes[directory].entries[position];
+        if (!ino)
             continue;
         struct fuse_entry_param told = entry(ino);
-        size_t taken =
-            fuse_add_direntry_plus(req, buffer + used, size - used, node->name, &told, ino);
+        size_t taken = fuse_add_direntry_plus(req, buffer + used, size - used, nodes[ino].name,
+                                              &told, position + 1);
         if (taken > size - used)
             break;
         used += taken;
@@ -207,6 +248,7 @@ static const struct fuse_lowlevel_ops operations = {
     .mkdir = bare_mkdir,
     .unlink = bare_remove,
     .rmdir = bare_remove,
+    .rename = bare_rename,
     .create = bare_create,
     .open = bare_open,
     .read = bare_read,
@@ -223,7 +265,7 @@ int main(int count, char **words) {
     struct fuse_args arguments = FUSE_ARGS_INIT(3, options);
     if (count != 3 || (folder = open(words[1], O_DIRECTORY | O_CLOEXEC)) < 0)
         return 2;
-    add(0, "/", S_IFDIR | 0755, 0, 0);
+    new_node(S_IFDIR | 0755, 0, 0);
     struct fuse_session *session =
         fuse_session_new(&arguments, &operations, sizeof operations, NULL);
     if (!session || fuse_session_mount(session, words[2]) != 0)

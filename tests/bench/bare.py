@@ -6,14 +6,12 @@ Names are kept in memory, and the bytes of each file in a file of FOLDER, whose 
 database, no rights but the kernel's, no metrics, no errors. `bare.c` is the same in C.
 """
 
-# ruff: noqa: ARG002 (the handlers of pyfuse3 take what they take)
+# ruff: noqa: ARG002, PLR0917 (the handlers of pyfuse3 take what they take)
 
 import os
 import stat
 import sys
-from bisect import bisect_right
-from itertools import count
-from operator import itemgetter
+from itertools import count, islice
 from pathlib import Path
 
 import pyfuse3
@@ -29,6 +27,7 @@ from pyfuse3 import (
     ReaddirToken,
     RequestContext,
     SetattrFields,
+    StatvfsData,
 )
 
 #: Seconds for which an answer holds.
@@ -48,6 +47,8 @@ class Bare(pyfuse3.Operations):
         self._nodes: dict[int, EntryAttributes] = {}
         self._names: dict[int, dict[bytes, int]] = {}  # of each directory
         self._open: dict[int, EntryAttributes] = {}  # by descriptor
+        self._listed: dict[int, list[tuple[bytes, int]]] = {}  # by handle, as it was when opened
+        self._handles = count()
         self._add(stat.S_IFDIR | 0o755, 0, 0)
         self._absent = EntryAttributes()
         self._absent.st_ino = InodeT(0)
@@ -107,12 +108,31 @@ class Bare(pyfuse3.Operations):
 
     async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
         """Remove a file and its bytes."""
-        number = self._names[parent_inode].pop(name)
-        (self._folder / str(number)).unlink()
+        self._forget(self._names[parent_inode].pop(name))
 
     async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
         """Remove a directory."""
         del self._names[self._names[parent_inode].pop(name)]
+
+    async def rename(
+        self,
+        parent_inode_old: InodeT,
+        name_old: FileNameT,
+        parent_inode_new: InodeT,
+        name_new: FileNameT,
+        flags: FlagT,
+        ctx: RequestContext,
+    ) -> None:
+        """Give a file or a directory another name, in place of whatever has it."""
+        number = self._names[parent_inode_old].pop(name_old)
+        replaced = self._names[parent_inode_new].pop(name_new, None)
+        self._names[parent_inode_new][name_new] = number
+        if replaced is not None:
+            self._forget(replaced)
+
+    def _forget(self, number: int) -> None:
+        if stat.S_ISREG(self._nodes[number].st_mode):
+            (self._folder / str(number)).unlink()
 
     async def create(
         self,
@@ -160,18 +180,27 @@ class Bare(pyfuse3.Operations):
         os.close(fh)
 
     async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
-        """Open a directory: its number is its handle's."""
-        return FileHandleT(inode)
+        """Open a directory, which is listed as it is now."""
+        handle = next(self._handles)
+        self._listed[handle] = list(self._names[inode].items())
+        return FileHandleT(handle)
 
     async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
-        """List a directory; cookies are the numbers of its entries, which only grow."""
-        names = list(self._names[fh].items())
-        for name, number in names[bisect_right(names, start_id, key=itemgetter(1)) :]:
-            if not pyfuse3.readdir_reply(token, name, self._nodes[number], number):
+        """List a directory; cookies are positions."""
+        rest = islice(self._listed[fh], start_id, None)
+        for position, (name, number) in enumerate(rest, start_id + 1):
+            if not pyfuse3.readdir_reply(token, name, self._nodes[number], position):
                 return
 
     async def releasedir(self, fh: FileHandleT) -> None:
-        """Do nothing."""
+        """Forget the list."""
+        del self._listed[fh]
+
+    async def statfs(self, ctx: RequestContext) -> StatvfsData:
+        """Say what libfuse says by itself."""
+        told = StatvfsData()
+        told.f_bsize, told.f_namemax = 512, 255
+        return told
 
 
 def main() -> None:

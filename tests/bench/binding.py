@@ -1,196 +1,143 @@
 """What the binding to the kernel takes by itself: file systems that do next to nothing, in Python and in C.
 
-`bare.py` is what a program on pyfuse3 can be at best, `bare.c` the same on libfuse. Where the first misses a
-figure's goal, no program on pyfuse3 reaches it; between both lies what a better binding would gain.
+`bare.py` is what a program on pyfuse3 can be at best, `bare.c` the same on libfuse. In a contest both stand
+beside jobfs: where the first misses a figure's goal, no program on pyfuse3 reaches it; between both lies what
+a better binding would gain; and between jobfs and the first what is jobfs's own.
 """
 
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jobfs import mounts
-from jobfs.mount import mountpoint as places
-from tests.bench import small_ops, uploading
-from tests.bench.comparing import Figure, MissingPeerError, Options, Pair
-from tests.bench.listing import connected, listed
-from tests.bench.sides import (
-    FolderSide,
-    JobfsSide,
-    jobfs_side,
-    mountpoint,
-    on_disk,
-    plain_side,
-    serving,
-)
-from tests.served.studio import until
+from tests.bench import listing, small_ops, uploading
+from tests.bench.bares import alone, bare_side, in_c, in_python, make
+from tests.bench.comparing import Figure, Options, Pair
+from tests.bench.contesting import Contest, Spent, Turn
+from tests.bench.sending import send
+from tests.bench.sides import FolderSide, JobfsSide, jobfs_side, plain_side
+from tests.bench.sources import Load
 
-_CHECKOUT = Path(__file__).parents[2]
-_C = Path(__file__).with_name("bare.c")
 #: Files that are made and listed without a client, and the bytes of each, which come in one write.
 _FILES, _SIZE = 2_000, 60 * 1024
 
-#: Gives the command of a bare file system, to which folder and mountpoint are added.
-Bare = Callable[[Path], list[str]]
+# --- beside jobfs ---
 
 
-def in_python(_folder: Path) -> list[str]:
-    """Return the command of the one on pyfuse3."""
-    return [sys.executable, "-m", "tests.bench.bare"]
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Jobfs, and what is measured beside it, by its name."""
 
+    jobfs: JobfsSide
+    others: dict[str, FolderSide]
 
-def in_c(folder: Path) -> list[str]:
-    """Return the command of the one on libfuse, compiled in a folder."""
-    program = folder / "bare"
-    if shutil.which("gcc") is None or shutil.which("pkg-config") is None:
-        raise MissingPeerError("gcc and pkg-config; apt install gcc pkg-config libfuse3-dev")
-    found = subprocess.run(
-        ["pkg-config", "--cflags", "--libs", "fuse3"], capture_output=True, text=True, check=False
-    )
-    if found.returncode != 0:
-        raise MissingPeerError("libfuse's headers; apt install libfuse3-dev")
-    subprocess.run(["gcc", "-O2", "-o", str(program), str(_C), *found.stdout.split()], check=True)
-    return [str(program)]
+    def all(self) -> Iterator[tuple[str, JobfsSide | FolderSide]]:
+        """Yield them in the order of their turns."""
+        yield "jobfs", self.jobfs
+        yield from self.others.items()
 
 
 @contextmanager
-def _mounted(bare: Bare, folder: Path, root: Path) -> Iterator[int]:
-    """Mount a bare file system that keeps bytes in a folder; gives its pid."""
-    kept = folder / "kept"
-    kept.mkdir()
-    process = subprocess.Popen(
-        [*bare(folder), str(kept), str(root)], cwd=_CHECKOUT, stderr=subprocess.DEVNULL
-    )
-    try:
-        until(lambda: _is_mounted(root) or process.poll() is not None)
-        assert process.poll() is None, "it has ended"
-        yield process.pid
-    finally:
-        while _is_mounted(root):
-            places.unmount(root)
-        process.terminate()
-        process.wait()
-
-
-def _is_mounted(place: Path) -> bool:
-    return any(mount.at == place for mount in mounts.table())
-
-
-# --- in the place of jobfs ---
-
-
-@contextmanager
-def _bare_side(bare: Bare, options: Options, jobfs: JobfsSide) -> Iterator[FolderSide]:
-    """Give the sshd of jobfs over a bare file system."""
-    with (
-        on_disk(options) as disk,
-        mountpoint() as root,
-        _mounted(bare, disk, root) as pid,
-    ):
-        home = root / "anna"
-        home.mkdir()
-        os.chown(home, 0, (jobfs.studio.mountpoint / "anna").stat().st_gid)
-        home.chmod(0o750)
-        with serving(disk, root, jobfs, beside=[pid], home=home) as side:
-            yield side
-
-
-def _small(bare: Bare, options: Options) -> Iterator[Pair]:
-    with _sides(bare, options) as (ours, theirs):
-        yield from uploading.pairs(ours, theirs, uploading.small(options))
-
-
-def _listing(bare: Bare, options: Options) -> Iterator[Pair]:
-    number = 500 if options.quick else 5_000
-    with _sides(bare, options) as (ours, theirs):
-        place = ours.fresh()
-        assert theirs.fresh() == place
-        for side in (ours, theirs):
-            _make(side.folder(place), number, b"small")
-        with connected(ours.login) as here, connected(theirs.login) as there:
-            while True:
-                yield Pair(listed(here, place, number), listed(there, place, number))
-
-
-@contextmanager
-def _sides(bare: Bare, options: Options) -> Iterator[tuple[FolderSide, FolderSide]]:
-    """Give a bare and a plain side; a studio runs beside them, since it has accounts and keys."""
+def _sides(options: Options) -> Iterator[_Sides]:
+    """Give jobfs, both bare file systems in its place, and a plain directory."""
     with (
         jobfs_side(options) as jobfs,
-        _bare_side(bare, options, jobfs) as ours,
-        plain_side(options, jobfs) as theirs,
+        bare_side(in_python, options, jobfs) as python,
+        bare_side(in_c, options, jobfs) as c,
+        plain_side(options, jobfs) as plain,
     ):
-        yield ours, theirs
+        yield _Sides(jobfs, {"bare.py": python, "bare.c": c, "plain": plain})
 
 
-def _make(folder: Path, number: int, content: bytes) -> None:
-    for one in range(number):
-        descriptor = os.open(folder / f"IMG_{1_000_000 + one}.JPG", os.O_WRONLY | os.O_CREAT, 0o644)
-        os.write(descriptor, content)
-        os.close(descriptor)
-
-
-def _postmark(bare: Bare, options: Options) -> Iterator[Pair]:
-    with _alone(bare, options) as ours, small_ops.example(options) as theirs:
+def _sent(loads: Callable[[Options], list[Load]], options: Options) -> Iterator[Turn]:
+    with _sides(options) as sides:
+        files = loads(options)
         while True:
-            us, them = (
-                small_ops.postmark(small_ops.new(folder), options) for folder in (ours.root, theirs)
-            )
-            yield Pair(us, them)
+            took = {name: send(side, files) for name, side in sides.all()}
+            yield {name: Spent(one.seconds, one.cpu) for name, one in took.items()}
+
+
+def _listed(options: Options) -> Iterator[Turn]:
+    with _sides(options) as sides, ExitStack() as stack:
+        place = listing.fill(sides.jobfs, list(sides.others.values()))
+        clients = {
+            name: stack.enter_context(listing.connected(side.login)) for name, side in sides.all()
+        }
+        while True:
+            yield {name: Spent(listing.listed(one, place)) for name, one in clients.items()}
+
+
+def _listed_first(options: Options) -> Iterator[Turn]:
+    """List while the kernel remembers nothing; jobfs has just been started, too.
+
+    The bare ones have not: started anew they would know no names.
+    """
+    with _sides(options) as sides:
+        place = listing.fill(sides.jobfs, list(sides.others.values()))
+        while True:
+            sides.jobfs.studio.stop()
+            sides.jobfs.studio.start()
+            yield {
+                name: Spent(listing.first_listed(side.login, place)) for name, side in sides.all()
+            }
+
+
+def _walked(options: Options) -> Iterator[Turn]:
+    with _sides(options) as sides:
+        place = listing.fill_tree(sides.jobfs, list(sides.others.values()), options)
+        folders = {name: side.folder(place) for name, side in sides.all()}
+        while True:
+            yield {name: Spent(listing.walked_in_shell(folder)) for name, folder in folders.items()}
+
+
+def _worked(work: Callable[[Path, Options], float], options: Options) -> Iterator[Turn]:
+    with (
+        small_ops.job_folder(options) as job,
+        alone(in_python, options) as python,
+        alone(in_c, options) as c,
+        small_ops.example(options) as example,
+    ):
+        folders = {"jobfs": job, "bare.py": python.root, "bare.c": c.root, "example": example}
+        while True:
+            yield {
+                name: Spent(work(small_ops.new(folder), options))
+                for name, folder in folders.items()
+            }
+
+
+#: What every figure of which there is a contest measures, by the figure's name.
+_MEASURED: Mapping[str, Callable[[Options], Iterator[Turn]]] = {
+    "upload-large": partial(_sent, uploading.large),
+    "upload-small": partial(_sent, uploading.small),
+    "upload-parallel": partial(_sent, uploading.crowd),
+    "list-warm": _listed,
+    "list-cold": _listed_first,
+    "tree-shell": _walked,
+    "small-ops-postmark": partial(_worked, small_ops.postmark),
+    "small-ops-dbench": partial(_worked, small_ops.dbench),
+}
+
+CONTESTS = tuple(
+    Contest(
+        name=f"binding-{figure.name}", figure=figure, turns=_MEASURED[figure.name],
+        what=f"{figure.name} of jobfs, of bare.py on pyfuse3, and of bare.c on libfuse",
+    )
+    for figure in (*uploading.FIGURES, *listing.FIGURES, *small_ops.FIGURES)
+    if figure.name in _MEASURED
+)  # fmt: skip
 
 
 # --- Python over C ---
 
 
-@dataclass(frozen=True, slots=True)
-class _Alone:
-    """A bare file system that nobody else uses: where it is mounted, and its pid."""
-
-    root: Path
-    pid: int
-
-    def cpu_of(self, act: Callable[[Path], None], number: int, *, filled: bool) -> float:
-        """Return the microseconds of CPU that it takes for each of so many files in a new folder."""
-        place = self.root / "files"
-        place.mkdir()
-        if filled:
-            _make(place, number, b"small")
-        began = self._used()
-        act(place)
-        took = self._used() - began
-        shutil.rmtree(place)
-        return took / number / 1000
-
-    def _used(self) -> int:
-        """Return the nanoseconds it has run. Source: Documentation/scheduler/sched-stats in Linux."""
-        threads = Path(f"/proc/{self.pid}/task").iterdir()
-        return sum(int((one / "schedstat").read_text("ascii").split()[0]) for one in threads)
-
-
-@contextmanager
-def _alone(bare: Bare, options: Options) -> Iterator[_Alone]:
-    with (
-        tempfile.TemporaryDirectory(dir=options.folder) as folder,
-        mountpoint() as root,
-        _mounted(bare, Path(folder), root) as pid,
-    ):
-        yield _Alone(root, pid)
-
-
 def _files(options: Options) -> Iterator[Pair]:
     """Compare what a file takes that is looked for, made, written at once, and closed."""
-    number = _number(options)
     content = bytes(_SIZE)
-    with _alone(in_python, options) as ours, _alone(in_c, options) as theirs:
+    with alone(in_python, options) as ours, alone(in_c, options) as theirs:
         while True:
             us, them = (
-                side.cpu_of(partial(_make, number=number, content=content), number, filled=False)
+                side.cpu_of(partial(make, number=_FILES, content=content), _FILES, filled=False)
                 for side in (ours, theirs)
             )
             yield Pair(us, them)
@@ -198,20 +145,18 @@ def _files(options: Options) -> Iterator[Pair]:
 
 def _entries(options: Options) -> Iterator[Pair]:
     """Compare what an entry takes that is listed."""
-    number = _number(options)
-    with _alone(in_python, options) as ours, _alone(in_c, options) as theirs:
+    with alone(in_python, options) as ours, alone(in_c, options) as theirs:
         while True:
-            us, them = (side.cpu_of(_list, number, filled=True) for side in (ours, theirs))
+            us, them = (side.cpu_of(_list, _FILES, filled=True) for side in (ours, theirs))
             yield Pair(us, them)
 
 
 def _requests(options: Options) -> Iterator[Pair]:
     """Compare what a request takes: the kernel asks for each name that is not there."""
-    number = _number(options)
-    with _alone(in_python, options) as ours, _alone(in_c, options) as theirs:
+    with alone(in_python, options) as ours, alone(in_c, options) as theirs:
         while True:
             us, them = (
-                side.cpu_of(partial(_miss, number=number), number, filled=False)
+                side.cpu_of(partial(_miss, number=_FILES), _FILES, filled=False)
                 for side in (ours, theirs)
             )
             yield Pair(us, them)
@@ -225,39 +170,7 @@ def _list(folder: Path) -> None:
     assert list(folder.iterdir())
 
 
-def _number(options: Options) -> int:
-    return 500 if options.quick else _FILES
-
-
-_PLAIN = "the same sshd and client over a plain directory"
-_SIDES: tuple[tuple[str, str, Bare], ...] = (
-    ("binding", "a program on pyfuse3 that does next to nothing (bare.py)", in_python),
-    ("libfuse", "the same program in C on libfuse (bare.c)", in_c),
-)
-
 FIGURES = (
-    *(
-        Figure(
-            name=f"{name}-upload-small", what=f"{what} in the place of jobfs in upload-small",
-            against=_PLAIN, unit="s", goal=0.8, is_speed=True, turns=partial(_small, bare),
-        )
-        for name, what, bare in _SIDES
-    ),
-    *(
-        Figure(
-            name=f"{name}-list-warm", what=f"{what} in the place of jobfs in list-warm",
-            against=_PLAIN, unit="s", goal=1.1, turns=partial(_listing, bare),
-        )
-        for name, what, bare in _SIDES
-    ),
-    *(
-        Figure(
-            name=f"{name}-postmark", what=f"{what} in the place of jobfs in small-ops-postmark",
-            against="pyfuse3's example passthroughfs.py", unit="s", goal=3.0, is_speed=True,
-            turns=partial(_postmark, bare),
-        )
-        for name, what, bare in _SIDES
-    ),
     Figure(
         name="binding-request", what="CPU of bare.py for the shortest request, a name that is not there",
         against="CPU of bare.c for it", unit="us", goal=2.0, turns=_requests,

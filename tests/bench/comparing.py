@@ -6,6 +6,7 @@ after a warm-up, and a figure is the median of the turns' ratios.
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import quantiles
 
@@ -55,7 +56,8 @@ class Figure:
     is_speed  the ratio is of speeds, theirs over ours, and has to reach the goal; else it is ours over
               theirs, and may not exceed it
     rank      which of the ratios, or amounts, counts, of 100: 50 is the median
-    fewest    turns, however few are asked for; of a quick run 2
+    fewest    turns, however few are asked for; of a quick run a fifth of them, and 2 at least
+    together  so many that follow each other are one turn: one of milliseconds tells little
     turns     gives one pair after the other, for ever; what it opens it closes
     """
 
@@ -67,6 +69,7 @@ class Figure:
     is_speed: bool = False
     rank: int = 50
     fewest: int = 5
+    together: int = 1
     turns: Callable[[Options], Iterator[Pair]]
 
 
@@ -106,10 +109,8 @@ def measure(figure: Figure, options: Options) -> Result:
     """Measure a figure; the first turn warms up and does not count. Raises MissingPeerError."""
     turns = figure.turns(options)
     try:
-        next(turns)
-        pairs = [
-            next(turns) for _ in range(max(2 if options.quick else figure.fewest, options.pairs))
-        ]
+        _next(turns, figure)
+        pairs = [_next(turns, figure) for _ in range(number_of_turns(figure, options))]
     finally:
         if isinstance(turns, Generator):
             turns.close()
@@ -127,6 +128,23 @@ def measure(figure: Figure, options: Options) -> Result:
         theirs_cpu=[round(pair.cpu[1], 2) for pair in pairs if pair.cpu is not None],
         against=figure.against,
     )  # fmt: skip
+
+
+def number_of_turns(figure: Figure, options: Options) -> int:
+    """Return how many turns of a figure count."""
+    return max(figure.fewest // 5 if options.quick else figure.fewest, options.pairs, 2)
+
+
+def _next(turns: Iterator[Pair], figure: Figure) -> Pair:
+    """Return the next turn, which may be several together."""
+    some = list(islice(turns, figure.together))
+    theirs = [pair.theirs for pair in some if pair.theirs is not None]
+    cpu = [pair.cpu for pair in some if pair.cpu is not None]
+    return Pair(
+        sum(pair.ours for pair in some),
+        sum(theirs) if theirs else None,
+        (sum(one[0] for one in cpu), sum(one[1] for one in cpu)) if cpu else None,
+    )
 
 
 def _found(figure: Figure, pair: Pair) -> float:

@@ -1,6 +1,7 @@
-"""Measure jobfs against others in the same run: every figure and curve, or the named ones.
+"""Measure jobfs against others in the same run: every figure, contest and curve, or the named ones.
 
-A ratio is the median of its turns, with the lowest and the highest; a curve says what operations cost as
+A ratio is the median of its turns, with the lowest and the highest; a contest has a ratio for each of several
+sides; a curve says what operations cost as
 something grows, over what they cost while it was small. A run goes on if one of them fails, and its exit
 status is then 1. It is 0 whatever comes out: a figure is something to know, and no test.
 """
@@ -20,6 +21,7 @@ from time import monotonic
 from tests.bench import (
     binding,
     comparing,
+    contesting,
     costs,
     growing,
     idling,
@@ -34,16 +36,20 @@ from tests.bench import (
     vanishing,
 )
 from tests.bench.comparing import Figure, MissingPeerError, Options, Result
+from tests.bench.contesting import Contest, Standing, Standings
 from tests.bench.growing import Curve, Growth
 from tests.bench.limits import limited
-from tests.bench.records import Record, Unmeasured
+from tests.bench.records import Found, Record, Unmeasured
 
 FIGURES: tuple[Figure, ...] = (
     *uploading.FIGURES, *listing.FIGURES, *small_ops.FIGURES, *ingesting.FIGURES, *vanishing.FIGURES,
     *scale.FIGURES, *starting.FIGURES, *idling.FIGURES, *binding.FIGURES,
 )  # fmt: skip
+CONTESTS: tuple[Contest, ...] = binding.CONTESTS
 CURVES: tuple[Curve, ...] = costs.CURVES
-_ALL: tuple[Figure | Curve, ...] = (*FIGURES, *CURVES)
+#: What can be measured.
+One = Figure | Contest | Curve
+_ALL: tuple[One, ...] = (*FIGURES, *CONTESTS, *CURVES)
 
 _MINUTE, _HOUR = 60, 3600
 #: Seconds that no figure needs by far.
@@ -95,28 +101,28 @@ def _is_asked_for(name: str, names: Sequence[str]) -> bool:
     return not names or any(f"{name}-".startswith(f"{asked}-") for asked in names)
 
 
-def _measure(
-    one: Figure | Curve, options: Options, output: _Output
-) -> Result | Growth | Unmeasured:
-    """Measure a figure or a curve and tell what came out, or why it could not be measured."""
+def _measure(one: One, options: Options, output: _Output) -> Found:
+    """Measure something and tell what came out, or why it could not be measured."""
     run, began = machine.run(options), monotonic()
     found = measured(one, options)
     output.tell(Record(found=found, took=monotonic() - began, run=run))
     return found
 
 
-def measured(
-    one: Figure | Curve, options: Options, *, limit: float = _LIMIT
-) -> Result | Growth | Unmeasured:
+def measured(one: One, options: Options, *, limit: float = _LIMIT) -> Found:
     """Return what came out, or why nothing did, with a traceback on stderr if it failed.
 
     limit  seconds after which it has failed
     """
     try:
         with limited(limit):
-            if isinstance(one, Curve):
-                return growing.measure(one, options)
-            return comparing.measure(one, options)
+            match one:
+                case Figure():
+                    return comparing.measure(one, options)
+                case Contest():
+                    return contesting.measure(one, options)
+                case Curve():
+                    return growing.measure(one, options)
     except MissingPeerError as missing:
         return Unmeasured(figure=one.name, missing=str(missing))
     except Exception as failure:  # noqa: BLE001 (nobody may be there to start the others anew)
@@ -150,26 +156,32 @@ def _arguments() -> argparse.Namespace:
 # --- what is there ---
 
 
-def _list(chosen: Iterable[Figure | Curve], *, quick: bool) -> None:
-    """Say what the figures are, and how long such a run took when it was last recorded."""
-    same = (record for record in records.kept() if record.run.quick == quick)
-    known, unknown, total = records.latest(same), 0, 0.0
+def _list(chosen: Iterable[One], *, quick: bool) -> None:
+    """Say what there is, and how long such a run took when it was last recorded."""
+    known, unknown, total = records.measurements(records.kept(), quick=quick), 0, 0.0
     for one in chosen:
-        took = known[one.name].took if one.name in known else 0
-        unknown += not took
-        total += took
-        _say(_described(one) + (f"; took {_duration(took)}" if took else ""))
+        if one.name in known:
+            last = known[one.name]
+            total += last.took
+            _say(f"{_described(one)}; took {_duration(last.took)} with {last.turns} turns")
+        else:
+            unknown += 1
+            _say(_described(one))
     beside = f", and {unknown} of which nobody knows" if unknown else ""
     size = "in quick runs" if quick else "at full size"
     _say(f"All of these, {size}: about {_duration(total)}{beside}")
 
 
-def _described(one: Figure | Curve) -> str:
-    if isinstance(one, Curve):
-        sizes = ", ".join(f"{size:,}" for size in one.sizes)
-        return f"{one.name}: {one.what}; with {sizes} {one.axis}"
-    against = "" if one.against is None else f"; against {one.against}"
-    return f"{one.name}: {one.what}{against}; goal {_goal(one)}"
+def _described(one: One) -> str:
+    match one:
+        case Figure():
+            against = "" if one.against is None else f"; against {one.against}"
+            return f"{one.name}: {one.what}{against}; goal {_goal(one)}"
+        case Contest():
+            return f"{one.name}: {one.what}, each against {one.figure.against}"
+        case Curve():
+            sizes = ", ".join(f"{size:,}" for size in one.sizes)
+            return f"{one.name}: {one.what}; with {sizes} {one.axis}"
 
 
 def _goal(figure: Figure) -> str:
@@ -187,10 +199,14 @@ def _duration(seconds: float) -> str:
 # --- what came out ---
 
 
-def _told(found: Result | Growth | Unmeasured) -> Iterator[str]:
+def _told(found: Found) -> Iterator[str]:
     match found:
         case Result():
             yield _line(found)
+        case Standings():
+            yield f"{found.contest}, goal {found.goal:g}"
+            for side in found.sides:
+                yield _standing(side, found.unit)
         case Growth():
             sizes = "".join(f"{size:>12,}" for size in found.sizes)
             yield f"{found.curve}, {found.axis:<30}{sizes}"
@@ -213,6 +229,15 @@ def _sides(result: Result) -> str:
         return result.unit
     ours, theirs = (sum(side) / len(side) for side in (result.ours, result.theirs))
     return f"jobfs {ours:.3f} {result.unit}, theirs {theirs:.3f}"
+
+
+def _standing(one: Standing, unit: str) -> str:
+    amount = sum(one.amounts) / len(one.amounts)
+    cpu = f", {sum(one.cpu) / len(one.cpu):.3f} s of CPU" if one.cpu else ""
+    return (
+        f"  {one.side:<22} {one.ratio:6.2f}  ({one.lowest:.2f} to {one.highest:.2f})"
+        f"  {amount:.3f} {unit}{cpu}"
+    )
 
 
 def _say(line: str) -> None:

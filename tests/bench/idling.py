@@ -8,7 +8,7 @@ from tests.bench import kept, memory
 from tests.bench.comparing import Figure, Options, Pair
 
 #: Seconds of a turn. Roles look at their rows every few seconds, and every minute.
-_TURN, _QUICK_TURN = 60, 10
+_TURN, _QUICK_TURN = 60, 20
 _HOUR = 3600
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.bench import records
 from tests.bench.comparing import Result
+from tests.bench.contesting import Standing, Standings
 from tests.bench.growing import Growth
 from tests.bench.judging import target, value
 from tests.bench.records import Record, Unmeasured
@@ -72,6 +73,7 @@ def _part(day: str, made: Sequence[Record]) -> Iterator[str]:
             yield _row(record, record.found)
     if results(made):
         yield from _picture(day, "ratios", "Every figure, as a multiple of its goal")
+    yield from _contests(last)
     for record in last:
         if isinstance(record.found, Growth):
             yield from _table(record, record.found)
@@ -103,13 +105,33 @@ def _row(record: Record, found: Result) -> str:
     verdict = "reached" if found.reached else "**missed**"
     return (
         f"| {found.figure} | {value(found, found.judged)} ({ends}) | {target(found)} | {verdict}"
-        f" | {_turns(record, len(found.ours))} |"
+        f" | {_turns(record)} |"
     )
 
 
-def _turns(record: Record, number: int) -> str:
+def _contests(last: Sequence[Record]) -> Iterator[str]:
+    """Say of each contest how its sides did, but for the last one, whose ratio is 1."""
+    held = [(record, record.found) for record in last if isinstance(record.found, Standings)]
+    if held:
+        names = [side.side for side in held[0][1].sides[:-1]]
+        yield from ("", f"| contest | goal | {' | '.join(names)} | turns |")
+        yield "|---" * (len(names) + 3) + "|"
+    for record, found in held:
+        sides = " | ".join(_side(side) for side in found.sides[:-1])
+        yield f"| {found.contest} | {_wanted(found)} | {sides} | {_turns(record)} |"
+
+
+def _side(side: Standing) -> str:
+    return f"{side.ratio:.2f} ({side.lowest:.2f} to {side.highest:.2f})"
+
+
+def _wanted(found: Standings) -> str:
+    return f"{'≥' if found.is_speed else '≤'} {found.goal:g}"
+
+
+def _turns(record: Record) -> str:
     """Say how many turns there were, and of which sizes."""
-    return f"{number}, {'quick sizes' if record.run.quick else 'full size'}"
+    return f"{record.turns}, {'quick sizes' if record.run.quick else 'full size'}"
 
 
 def _picture(day: str, kind: str, what: str) -> Iterator[str]:
@@ -117,9 +139,8 @@ def _picture(day: str, kind: str, what: str) -> Iterator[str]:
 
 
 def _table(record: Record, found: Growth) -> Iterator[str]:
-    rounds = len(found.lines[0].costs[0])
     sizes = " | ".join(f"{size:,}" for size in found.sizes)
-    yield from ("", f"| {found.axis} ({_turns(record, rounds)}) | {sizes} |")
+    yield from ("", f"| {found.axis} ({_turns(record)}) | {sizes} |")
     yield "|---" * (len(found.sizes) + 1) + "|"
     for line in found.lines:
         ratios = " | ".join(f"{ratio:.2f}" for ratio in line.ratios)

@@ -1,7 +1,7 @@
 """What was measured, as lines of JSON: what `tests/bench/run --json` prints and `--record` keeps.
 
-A line has the fields of what was measured (`Result`, `Growth` or `Unmeasured`), and beside them `took`, the
-seconds that it needed with all preparations, and `run`, which says when and on what.
+A line has the fields of what was measured (`Result`, `Standings`, `Growth` or `Unmeasured`), and beside them
+`took`, the seconds that it needed with all preparations, and `run`, which says when and on what.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from tests.bench.comparing import Result
+from tests.bench.contesting import Standings
 from tests.bench.growing import Growth
 
 #: Where records are kept: a file for each day, and pictures beside it.
@@ -19,11 +20,15 @@ FOLDER = Path(__file__).parent / "results"
 
 
 class Unmeasured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A figure or a curve that could not be measured: a peer is *missing*, or it has *failed*."""
+    """A figure, a contest or a curve that could not be measured: a peer is *missing*, or it has *failed*."""
 
     figure: str
     missing: str = ""
     failed: str = ""
+
+
+#: What comes out of measuring something.
+Found = Result | Standings | Growth | Unmeasured
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,14 +53,31 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was measured, and how."""
 
-    found: Result | Growth | Unmeasured
+    found: Found
     took: float
     run: Run
 
     @property
     def name(self) -> str:
-        """The figure's or the curve's."""
-        return self.found.curve if isinstance(self.found, Growth) else self.found.figure
+        """The figure's, the contest's or the curve's."""
+        match self.found:
+            case Standings(contest=name) | Growth(curve=name):
+                return name
+            case Result(figure=name) | Unmeasured(figure=name):
+                return name
+
+    @property
+    def turns(self) -> int:
+        """How many counted."""
+        match self.found:
+            case Result(ours=counted):
+                return len(counted)
+            case Standings(sides=[first, *_]):
+                return len(first.amounts)
+            case Growth(lines=[first, *_]):
+                return len(first.costs[0])
+            case _:
+                return 0
 
 
 def line(record: Record) -> str:
@@ -71,9 +93,11 @@ def parse(text: str) -> Record:
     return Record(found=found, took=fields["took"], run=msgspec.convert(fields["run"], Run))
 
 
-def _kind(fields: dict[str, Any]) -> type[Result | Growth | Unmeasured]:
+def _kind(fields: dict[str, Any]) -> type[Found]:
     if "curve" in fields:
         return Growth
+    if "contest" in fields:
+        return Standings
     return Unmeasured if fields.keys() & {"missing", "failed"} else Result
 
 
@@ -99,6 +123,11 @@ def latest(records: Iterable[Record]) -> dict[str, Record]:
             found.pop(record.name, None)
             found[record.name] = record
     return found
+
+
+def measurements(records: Iterable[Record], *, quick: bool) -> dict[str, Record]:
+    """Return the last record of each name that has a measurement, of quick runs or of full sizes."""
+    return latest(one for one in records if one.run.quick == quick and _is_measured(one))
 
 
 def _is_measured(record: Record | None) -> bool:

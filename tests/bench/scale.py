@@ -97,11 +97,11 @@ FIGURES = (
     ),
     Figure(
         name="scale-close", what=f"create, write and close of {_FILES} files with {_LARGE}",
-        against=_EMPTY, unit="s", goal=1.1, turns=_turns(_close),
+        against=_EMPTY, unit="s", goal=1.1, together=5, turns=_turns(_close),
     ),
     Figure(
         name="scale-lookup", what=f"{_LOOKS} stats of a file with {_LARGE}", against=_EMPTY,
-        unit="s", goal=1.1, turns=_turns(_lookup),
+        unit="s", goal=1.1, together=5, turns=_turns(_lookup),
     ),
     Figure(
         name="scale-memory", what=f"the mount's resident memory with {_LARGE}", against=_EMPTY,

@@ -45,6 +45,10 @@ class JobfsSide:
         """Make a job and return its name."""
         return self.studio.new_job()
 
+    def folder(self, place: str) -> Path:
+        """Return where what anna sees below her root lies."""
+        return self.studio.mountpoint / "anna" / place
+
     def check(self, place: str, number: int, size: int) -> None:
         """Check that so many files of a job were received, with so many bytes in all."""
         query = select(func.count(), func.sum(UploadRow.size)).join(EntryRow).join(JobRow)

@@ -22,9 +22,9 @@ from tests.mounted.studio import Studio
 from tests.served.studio import until
 
 _CHECKOUT = Path(__file__).parents[2]
-#: Of postmark, and a hundredth of it for a look.
-_FILES, _TRANSACTIONS = 2_000, 5_000
-#: Seconds that dbench counts, behind a fifth of them for warming up.
+#: Of postmark, and what part of it a quick run does.
+_FILES, _TRANSACTIONS, _QUICK = 2_000, 5_000, 8
+#: Seconds that dbench runs, behind a fifth of them for warming up: until then it writes large files.
 _DBENCH = 10
 _EXAMPLE = "examples/passthroughfs.py"
 
@@ -33,7 +33,7 @@ _numbers = count(1)
 
 def postmark(folder: Path, options: Options) -> float:
     """Return the seconds that postmark takes to create, change, read and delete files of 0.5 to 10 kB."""
-    part = 20 if options.quick else 1
+    part = _QUICK if options.quick else 1
     settings = (
         f"set location {folder}\nset number {_FILES // part}\n"
         f"set transactions {_TRANSACTIONS // part}\nrun\nquit\n"
@@ -45,10 +45,9 @@ def postmark(folder: Path, options: Options) -> float:
     return took
 
 
-def _dbench(folder: Path, options: Options) -> float:
+def dbench(folder: Path, _options: Options) -> float:
     """Return the seconds that dbench takes for a megabyte of a file server's load by one client."""
-    seconds = 2 if options.quick else _DBENCH
-    done = _run(["dbench", "-D", str(folder), "-t", str(seconds), "1"])
+    done = _run(["dbench", "-D", str(folder), "-t", str(_DBENCH), "1"])
     found = re.search(r"Throughput ([0-9.]+) MB/sec", done)
     assert found, done
     return 1 / float(found[1])
@@ -71,7 +70,7 @@ def _turns(
     measured: Callable[[Path, Options], float],
 ) -> Callable[[Options], Iterator[Pair]]:
     def turns(options: Options) -> Iterator[Pair]:
-        with _jobfs(options) as job, example(options) as folder:
+        with job_folder(options) as job, example(options) as folder:
             while True:
                 yield Pair(measured(new(job), options), measured(new(folder), options))
 
@@ -86,7 +85,7 @@ def new(folder: Path) -> Path:
 
 
 @contextmanager
-def _jobfs(options: Options) -> Iterator[Path]:
+def job_folder(options: Options) -> Iterator[Path]:
     """Give a job's directory on a mount."""
     data = options.folder / "small-ops"
     data.mkdir()
@@ -170,6 +169,6 @@ FIGURES = (
     Figure(
         name="small-ops-dbench", what="dbench with one client, seconds for a megabyte, on the mount",
         against="pyfuse3's example passthroughfs.py on the same disk",
-        unit="s", goal=3.0, is_speed=True, turns=_turns(_dbench),
+        unit="s", goal=3.0, is_speed=True, turns=_turns(dbench),
     ),
 )  # fmt: skip

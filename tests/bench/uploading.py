@@ -27,7 +27,7 @@ def large(options: Options, *, connections: int = 1) -> list[Load]:
 
 def small(options: Options) -> list[Load]:
     """Return 2,000 files of 60 KB."""
-    return sources.loads(options, number=400 if options.quick else 2000, size=60 * KB)
+    return sources.loads(options, number=1000 if options.quick else 2000, size=60 * KB)
 
 
 def crowd(options: Options) -> list[Load]:

@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.bench import comparing, figures, growing, judging, pages, records
+from tests.bench import comparing, contesting, figures, growing, judging, pages, records
 from tests.bench.comparing import Figure, MissingPeerError, Options, Pair, Result
+from tests.bench.contesting import Contest, Spent, Standings, Turn
 from tests.bench.growing import Curve, Growth, Round
-from tests.bench.records import Record, Run, Unmeasured
+from tests.bench.records import Found, Record, Run, Unmeasured
 
 OPTIONS = Options(corpus=None, folder=Path("/nowhere"), pairs=3)
 RUN = Run(
@@ -55,8 +57,42 @@ def growth() -> Growth:
     return growing.measure(curve, OPTIONS)
 
 
-def record(found: Result | Growth | Unmeasured) -> Record:
+def standings(*, goal_is_speed: bool = True) -> Standings:
+    seconds = [(9, 1), (4, 2), (5, 2), (8, 2)]
+    turns: list[Turn] = [
+        {"jobfs": Spent(ours, cpu=ours / 2), "plain": Spent(theirs)} for ours, theirs in seconds
+    ]
+    figure = replace(speed(theirs=1), is_speed=goal_is_speed)
+    contest = Contest(
+        name="binding-upload", what="two", figure=figure, turns=lambda _: iter(turns)
+    )  # fmt: skip
+    return contesting.measure(contest, OPTIONS)
+
+
+def record(found: Found) -> Record:
     return Record(found=found, took=12.5, run=RUN)
+
+
+def test_a_contest_compares_each_side_with_the_last_one_turn_by_turn_and_leaves_out_the_first() -> (
+    None
+):
+    jobfs, plain = standings().sides
+
+    assert (jobfs.lowest, jobfs.ratio, jobfs.highest) == (0.25, 0.4, 0.5)
+    assert (jobfs.amounts, jobfs.cpu) == ([4, 5, 8], [2, 2.5, 4])
+    assert (plain.ratio, plain.cpu) == (1, [])
+    assert standings(goal_is_speed=False).sides[0].ratio == 2.5
+
+
+def test_turns_too_short_for_a_clock_are_added_up() -> None:
+    amounts = [(8, 1), (8, 1), (1, 3), (3, 5), (4, 1), (2, 2)]
+    figure = replace(
+        speed(theirs=1), turns=lambda _: turns(*[Pair(*one) for one in amounts[1:]]), together=2
+    )
+
+    found = comparing.measure(figure, replace(OPTIONS, pairs=2))
+
+    assert (found.ours, found.theirs) == ([4, 6], [8, 3])
 
 
 def test_a_curve_says_what_is_over_the_smallest_size_and_leaves_out_the_first_round() -> None:
@@ -67,9 +103,10 @@ def test_a_curve_says_what_is_over_the_smallest_size_and_leaves_out_the_first_ro
 
 
 @pytest.mark.parametrize(
-    "found", [result(), growth(), Unmeasured(figure="upload-wan", missing="no tun devices")]
+    "found",
+    [result(), standings(), growth(), Unmeasured(figure="upload-wan", missing="no tun devices")],
 )
-def test_a_record_comes_back_as_it_was(found: Result | Growth | Unmeasured) -> None:
+def test_a_record_comes_back_as_it_was(found: Found) -> None:
     assert records.parse(records.line(record(found))) == record(found)
 
 
@@ -91,6 +128,29 @@ def test_the_last_record_counts_and_one_without_a_measurement_only_where_there_i
     assert records.latest([failed, first, last, failed, other]) == {
         "upload": last, "upload-wan": other,
     }  # fmt: skip
+
+
+def test_how_long_a_run_will_take_is_told_by_measurements_of_its_size_alone() -> None:
+    full, failed = record(result()), record(Unmeasured(figure="upload", failed="OSError"))
+    quick = Record(found=result(), took=1.5, run=msgspec.structs.replace(RUN, quick=True))
+
+    assert records.measurements([full, quick, failed], quick=False) == {"upload": full}
+    assert records.measurements([full, quick, failed], quick=True) == {"upload": quick}
+    assert [one.turns for one in (full, record(standings()), record(growth()), failed)] == [
+        3,
+        3,
+        3,
+        0,
+    ]
+
+
+def test_a_contest_is_a_row_of_the_page_with_a_ratio_for_each_side_but_the_last() -> None:
+    page = pages.rewritten(
+        "<!-- made: 2026-01-01 -->\n<!-- end -->\n", "2026-01-01", [record(standings())]
+    )
+
+    assert "| contest | goal | jobfs | turns |" in page
+    assert "| binding-upload | ≥ 0.8 | 0.40 (0.25 to 0.50) | 3, full size |" in page
 
 
 @pytest.mark.parametrize(
