@@ -4,10 +4,10 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import structlog
-from structlog.typing import Processor
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor
 
 #: What every record has, and no line tells but by other names.
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -57,6 +57,8 @@ class _Lines(logging.Formatter):
 
 
 def _for_people(role: str) -> logging.Formatter:
+    import structlog  # noqa: PLC0415 - 4 MB that nobody needs but a terminal
+
     shared: list[Processor] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
@@ -71,10 +73,8 @@ def _for_people(role: str) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=ending)
 
 
-def _naming(role: str) -> Processor:
-    def name_role(
-        _logger: object, _method: str, line: structlog.typing.EventDict
-    ) -> structlog.typing.EventDict:
+def _naming(role: str) -> "Processor":
+    def name_role(_logger: object, _method: str, line: "EventDict") -> "EventDict":
         line["role"] = role
         return line
 

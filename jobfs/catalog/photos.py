@@ -63,19 +63,6 @@ class Ingested:
     renditions: tuple[Rendition, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """What recording came to.
-
-    photo_id  the photo that shows the upload; None if there is none, because a newer one has replaced
-              the upload, or the claim was lost
-    unused    keys of renditions that no row names (any more): to be deleted after the commit
-    """
-
-    photo_id: int | None
-    unused: tuple[str, ...]
-
-
 def is_wanted(connection: Connection, upload: Upload) -> bool:
     """Whether ingest should still look at an upload: it is the newest whole version of its entry.
 
@@ -94,14 +81,17 @@ def is_wanted(connection: Connection, upload: Upload) -> bool:
 _WANTED = (UploadState.RECEIVED, UploadState.INGESTED)
 
 
-def record(connection: Connection, task: Task, found: Ingested, *, now: datetime) -> Recorded:
+def record(
+    connection: Connection, task: Task, found: Ingested, *, now: datetime
+) -> tuple[str, ...]:
     """Make the upload of a claimed task a photo, or a version of one.
 
-    An upload that a newer one has replaced stays as it is: restoring it asks for ingest again.
+    Returns the keys of renditions that no row names (any more): to be deleted after the commit. An upload
+    that a newer one has replaced stays as it is: restoring it asks for ingest again.
     """
     upload = uploads.get_with_job(connection, task.upload_id)
     if not tasks.finish(connection, task) or not is_wanted(connection, upload):
-        return Recorded(photo_id=None, unused=_unnamed(connection, found.renditions))
+        return _unnamed(connection, found.renditions)
     uploads.note_sha256(connection, upload, found.sha256)
     metadata.note(connection, upload.id, found.metadata)
     before = pairs.id_at(connection, upload.entry_id)
@@ -118,7 +108,7 @@ def record(connection: Connection, task: Task, found: Ingested, *, now: datetime
         connection, EventKind.PHOTO_INGESTED,
         job_id=upload.job_id, entry_id=upload.entry_id, upload_id=upload.id, photo_id=photo_id,
     )  # fmt: skip
-    return Recorded(photo_id=photo_id, unused=unused)
+    return unused
 
 
 def refuse(

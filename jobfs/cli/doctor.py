@@ -54,6 +54,7 @@ def examination(studio: Studio) -> Iterator[Finding]:
     yield from machine.ssh_server()
     yield from machine.names()
     yield from machine.confinement()
+    yield from machine.resizing()
     if os.geteuid() != 0:
         return  # all that follows is root's alone to look at
     yield from machine.open_files(catalog.mount_here(studio))

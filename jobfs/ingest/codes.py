@@ -24,6 +24,7 @@ from zxingcpp import Barcode, BarcodeFormat, BarcodeFormats, TextMode
 from jobfs.domain import codes
 from jobfs.domain.codes import Code, Corner
 from jobfs.ingest import modes
+from jobfs.ingest.libraries import numpy
 
 #: The longer side, in pixels, up to which a picture is searched as it is.
 LARGEST = 4096
@@ -40,6 +41,9 @@ _OTHER_SQUARES = BarcodeFormats(
 )
 #: Characters that a Code 39 must have, and digits that an ITF-14 has.
 _LEAST, _ITF_14 = 4, 14
+_ROWS = 256  # that are copied at a time
+
+_Levels = numpy.ndarray[tuple[int, int], numpy.dtype[numpy.uint8]]
 
 
 def read(picture: Image.Image, *, turn: Transpose | None = None) -> tuple[Code, ...]:
@@ -59,24 +63,40 @@ def read(picture: Image.Image, *, turn: Transpose | None = None) -> tuple[Code, 
 
 def _readings(grey: Image.Image, turn: Transpose | None) -> Iterator[Code]:
     """Yield what is read at each size; a code may be read at several."""
-    half = grey.reduce(2)
-    yield from _read(grey, turn, _QR)
+    whole, smaller = _levels(grey), grey.reduce(2)
+    del grey  # or it would be in memory twice
+    yield from _read(whole, turn, _QR)
+    del whole
+    half, quarter = _levels(smaller), _levels(smaller.reduce(2))
     yield from _read(half, turn, _QR, both=True)
     yield from _read(half, turn, _BARS)
-    yield from _read(half.reduce(2), turn, _OTHER_SQUARES)
+    yield from _read(quarter, turn, _OTHER_SQUARES)
 
 
 def _read(
-    grey: Image.Image, turn: Transpose | None, formats: BarcodeFormats, *, both: bool = False
+    grey: _Levels, turn: Transpose | None, formats: BarcodeFormats, *, both: bool = False
 ) -> Iterator[Code]:
     """Yield what is read at this size; with *both* also smaller, and light on dark."""
     barcodes = zxingcpp.read_barcodes(
         grey, formats=formats, try_downscale=both, try_invert=both, text_mode=TextMode.Plain
     )
+    height, width = grey.shape
     for barcode in barcodes:
-        code = _code(barcode, grey.size, turn)
+        code = _code(barcode, (width, height), turn)
         if _is_believed(code):
             yield code
+
+
+def _levels(grey: Image.Image) -> _Levels:
+    """Return a picture's pixels, copied some rows at a time.
+
+    To hand them out all at once, Pillow makes room for twice as many.
+    """
+    levels = numpy.empty(grey.size[::-1], numpy.uint8)
+    for top in range(0, grey.height, _ROWS):
+        bottom = min(top + _ROWS, grey.height)
+        levels[top:bottom] = grey.crop((0, top, grey.width, bottom))
+    return levels
 
 
 def _is_believed(code: Code) -> bool:
@@ -143,7 +163,7 @@ def _shades(picture: Image.Image) -> Image.Image:
     match picture.mode:
         case "L" if "transparency" not in picture.info:
             return picture
-        case "RGB" | "CMYK" if "transparency" not in picture.info:
+        case "RGB" | "RGBX" | "CMYK" if "transparency" not in picture.info:
             return picture.convert("L")
         case "LAB":
             return picture.getchannel(0)

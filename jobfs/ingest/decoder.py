@@ -31,6 +31,9 @@ log = getLogger(__name__)
 PICTURES = 200
 #: What runs in a decoder, loaded there and not here: this process has no use for its libraries.
 _PROGRAM = "jobfs.ingest.child"
+#: Bytes of the pieces that Pillow keeps a picture in: small ones fit into whatever room others have left.
+#: Source: Pillow's handbook, "Block Allocator".
+BLOCK = "1m"
 #: Seconds until another is begun when one has not even begun to work.
 _PAUSE = 1.0
 
@@ -58,9 +61,9 @@ class _Process:
             process = await trio.lowlevel.open_process(
                 [sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno()), str(memory)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
-                start_new_session=True,  # see _give_way in its program
+                start_new_session=True,  # see processes.weigh
                 # and nothing else: the worker's own environment may hold secrets
-                env={"PYTHONPATH": os.pathsep.join(sys.path)},
+                env={"PYTHONPATH": os.pathsep.join(sys.path), "PILLOW_BLOCK_SIZE": BLOCK},
             )  # fmt: skip
         begun = cls(process, trio.socket.from_stdlib_socket(ours))
         try:

@@ -32,7 +32,7 @@ async def send(decoder: "trio.socket.SocketType", message: bytes, descriptor: in
         sent += await decoder.send(framed[sent:])
 
 
-async def receive(decoder: "trio.socket.SocketType") -> bytes | None:
+async def receive(decoder: "trio.socket.SocketType") -> bytearray | None:
     """Return what a decoder says; None if it ends instead. Raises MalformedError for too much of it."""
     head = await _received(decoder, _LENGTH.size)
     if head is None:
@@ -43,7 +43,7 @@ async def receive(decoder: "trio.socket.SocketType") -> bytes | None:
     return await _received(decoder, length)
 
 
-async def _received(decoder: "trio.socket.SocketType", length: int) -> bytes | None:
+async def _received(decoder: "trio.socket.SocketType", length: int) -> bytearray | None:
     got = bytearray()
     while len(got) < length:
         try:
@@ -53,7 +53,7 @@ async def _received(decoder: "trio.socket.SocketType", length: int) -> bytes | N
         if not piece:
             return None
         got += piece
-    return bytes(got)
+    return got
 
 
 # --- the decoder's side ---

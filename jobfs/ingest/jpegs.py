@@ -22,8 +22,13 @@ _DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG file")
 _PADDING = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_PADDING = 16
 
-#: For a mode of Pillow's: what to ask for, and how Pillow takes it. Inks are stored inverted.
-_FORMS = {"RGB": ("RGB", "RGB"), "L": ("GRAY", "L"), "CMYK": ("CMYK", "CMYK;I")}
+#: For a mode of Pillow's: what to ask for, what that is to Pillow, and how it lies there. Inks are stored
+#: inverted. Pillow holds RGB in four bytes a pixel: decoded to as many it need not be copied.
+_FORMS = {
+    "RGB": ("RGBX", "RGBX", "RGBX"),
+    "L": ("GRAY", "L", "L"),
+    "CMYK": ("CMYK", "CMYK", "CMYK;I"),
+}
 #: Bytes of a file that are held in memory to decode it; Pillow reads longer ones piece by piece.
 _LARGEST = 256 * 1024**2
 #: Scans of one picture: programs make about ten, and a test picture for one bit after the other 37. Each is
@@ -45,8 +50,8 @@ class ScanBombError(OSError):
 def loaded(image: Image.Image) -> Image.Image:
     """Return a JPEG's picture, decoded; *image* is open and not loaded.
 
-    It has the size of its draft; a lossless one its own. Raises CorruptJpegError, ScanBombError, or what
-    Pillow raises, if not every part of it can be decoded.
+    It has the size of its draft; a lossless one its own. Its mode is RGBX where Pillow says RGB, as a rule.
+    Raises CorruptJpegError, ScanBombError, or what Pillow raises, if not every part of it can be decoded.
     """
     pixels, warning = None, ""
     try:
@@ -54,7 +59,8 @@ def loaded(image: Image.Image) -> Image.Image:
     except ValueError as error:  # all that simplejpeg raises: for what it cannot, and for damage
         warning = str(error)
     if pixels is not None:
-        return Image.frombytes(image.mode, image.size, pixels, "raw", _FORMS[image.mode][1])
+        _, mode, lying = _FORMS[image.mode]
+        return Image.frombuffer(mode, image.size, pixels, "raw", lying, 0, 1)
     image = _undrafted(image)
     image.load()  # knows more varieties, and better what is wrong
     if warning.startswith(_DAMAGE) and not _is_padding(warning):

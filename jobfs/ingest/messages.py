@@ -73,7 +73,7 @@ def greeting(layers: frozenset[Layer]) -> bytes:
     return _encoder.encode(layers)
 
 
-def greeted(message: bytes) -> frozenset[Layer]:
+def greeted(message: bytes | bytearray) -> frozenset[Layer]:
     """Return what confines a decoder, as it says. Raises MalformedError."""
     try:
         return _greetings.decode(message)
@@ -94,7 +94,7 @@ def answer(outcome: Outcome) -> bytes:
             return _encoder.encode(_Answer(broken=outcome))
 
 
-def answered(message: bytes, asked: Request) -> Outcome:
+def answered(message: bytes | bytearray, asked: Request) -> Outcome:
     """Return what a decoder has found. Raises MalformedError if that cannot be what was asked for."""
     try:
         said = _answers.decode(message)

@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from jobfs.ingest import resizing, tiffs
 from jobfs.ingest.libraries import numpy
 
-_PLAIN = frozenset({"L", "RGB", "CMYK", "LAB", "RGBA"})
+_PLAIN = frozenset({"L", "RGB", "RGBX", "CMYK", "LAB", "RGBA"})
 _DEEP = ("I", "F")  # what grey modes of more than 8 bits begin with
 _WHITES = (1.0, 255.0, 65535.0)
 _SIXTEEN_BITS, _TWELVE_BITS = 65535.0, 4095.0
@@ -25,15 +25,15 @@ _STRIP = 4_000_000  # pixels of one
 _SPARE = 2  # times as large as wanted is a picture still after that, so that it is as sharp
 
 
-def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return a picture of this size in mode L, RGB, CMYK, LAB or RGBA."""
+def resized(image: Image.Image, size: tuple[int, int], *, closes: bool = False) -> Image.Image:
+    """Return a picture of this size in mode L, RGB, CMYK, LAB or RGBA; *closes* as in `resizing`."""
     if image.mode.startswith(_DEEP):
         return _shallow(image, size)
     if tiffs.is_lab(image):
         image = Image.frombytes("LAB", image.size, image.tobytes(), "raw", "LAB")
     by = max(1, image.width // size[0] // _SPARE), max(1, image.height // size[1] // _SPARE)
     if max(by) == 1 or _is_cheap(image):
-        return resizing.resized(_plain(image), size)
+        return resizing.resized(_plain(image), size, closes=closes)
     box = (0.0, 0.0, image.width / by[0], image.height / by[1])
     return resizing.resized(_in_strips(image, by), size, box)
 

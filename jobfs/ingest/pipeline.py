@@ -212,8 +212,8 @@ async def _record(
         shot=decoded.shot, metadata=decoded.metadata, codes=decoded.codes,
         renditions=renditions,
     )  # fmt: skip
-    recorded = await database.write(photos.record, task, found, now=datetime.now(UTC))
-    await trio.to_thread.run_sync(_drop, store, recorded.unused)
+    unused = await database.write(photos.record, task, found, now=datetime.now(UTC))
+    await trio.to_thread.run_sync(_drop, store, unused)
 
 
 def _note_what_it_is(upload: Upload, outcome: Outcome) -> None:

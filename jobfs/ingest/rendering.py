@@ -75,7 +75,8 @@ def _decoded(file: IO[bytes], picture: Picture, wanted: Sequence[Wanted]) -> Dec
     said = tags.read(file, picture)
     turn = _TURNS.get(said.orientation)
     found = codes.read(image, turn=turn)
-    small = colour.on_paper(modes.resized(image, largest), said.icc)
+    is_ours = image is not picture.image  # which others look at when something is wrong
+    small = colour.on_paper(modes.resized(image, largest, closes=is_ours), said.icc)
     if turn is not None:
         small = small.transpose(turn)
     lies = said.orientation >= _LYING

@@ -129,14 +129,14 @@ def test_what_can_be_read_is_decoded_to_the_pixels_that_pillow_makes(what: str) 
     for edge in (640, 100):
         ours, pillows = (drafted(WHOLE[what], edge, load) for load in (jpegs.loaded, by_pillow))
 
-        assert (ours.mode, ours.size) == (pillows.mode, pillows.size)
-        assert ImageChops.difference(ours, pillows).getbbox() is None
+        assert (ours.mode.removesuffix("X"), ours.size) == (pillows.mode, pillows.size)
+        assert ImageChops.difference(ours.convert(pillows.mode), pillows).getbbox() is None
 
 
 def test_a_picture_that_lacks_nothing_but_its_end_marker_is_decoded() -> None:
     ours, whole = drafted(PHOTO[:-2], 640, jpegs.loaded), drafted(PHOTO, 640, by_pillow)
 
-    assert ImageChops.difference(ours, whole).getbbox() is None
+    assert ImageChops.difference(ours.convert("RGB"), whole).getbbox() is None
 
 
 def by_pillow(image: Image.Image) -> Image.Image:

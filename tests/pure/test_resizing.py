@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from jobfs.ingest import resizing
 from jobfs.ingest.libraries import cykooz_resizer
@@ -48,6 +48,29 @@ def test_other_modes_stay_what_they_are(mode: str) -> None:
     picture = Image.new(mode, (40, 30))
 
     assert resizing.resized(picture, (20, 15)).mode == mode
+
+
+@pytest.mark.parametrize("size", [(199, 133), (321, 201)])
+def test_four_bytes_a_pixel_become_the_same_rgb(size: tuple[int, int]) -> None:
+    picture = photo().resize((321, 201))
+
+    resized = resizing.resized(picture.convert("RGBX"), size)
+
+    assert resized.mode == "RGB"
+    assert ImageChops.difference(resized, resizing.resized(picture, size)).getbbox() is None
+
+
+@quick_only
+def test_one_that_is_not_needed_any_more_is_closed() -> None:
+    picture = photo()
+    kept = picture.copy()
+
+    resized = resizing.resized(picture, (199, 133), closes=True)
+
+    assert ImageChops.difference(resized, resizing.resized(kept, (199, 133))).getbbox() is None
+    assert kept.getpixel((0, 0)) is not None
+    with pytest.raises(ValueError, match="closed image"):
+        picture.getpixel((0, 0))
 
 
 def test_one_that_has_the_size_is_not_touched() -> None:

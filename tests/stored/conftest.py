@@ -1,4 +1,4 @@
-"""What the tests of the tree share."""
+"""What the tests share that have something stored."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from jobfs.blobs.store import BlobStore
+from jobfs.catalog import studio
 from jobfs.catalog.engine import Catalog
-from tests.stored.studio import account, job
+from tests.stored.commands import Run, command
+from tests.stored.studio import NOON, account, job
+from tests.stored.wedding import Wedding
 
 
 @pytest.fixture
@@ -18,6 +22,33 @@ def sqlite(migrated_file: Path, tmp_path: Path) -> Iterator[Catalog]:
     catalog = Catalog(f"sqlite:///{file}")
     yield catalog
     catalog.dispose()
+
+
+@pytest.fixture
+def config_file(database_url: str, tmp_path: Path) -> Path:
+    """Settings for a studio in Berlin whose data are the store's, in a folder of this test."""
+    file = tmp_path / "jobfs.toml"
+    file.write_text(
+        f"[jobfs]\ndata = 'store'\nmountpoint = 'mount'\ndatabase = '{database_url}'\n"
+        "[studio]\nname = 'Plainview <Portraits>'\ntimezone = 'Europe/Berlin'\n"
+        "[sshd]\nlisten = ['127.0.0.1:2022']\n"
+    )
+    return file
+
+
+@pytest.fixture
+def jobfs(catalog: Catalog, store: BlobStore, config_file: Path) -> Run:
+    """The command `jobfs` on an initialised studio."""
+    assert store
+    with catalog.writing() as connection:
+        studio.ensure(connection, now=NOON)
+    return command(config_file)
+
+
+@pytest.fixture
+def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
+    """The job Wedding, and anna who may edit it."""
+    return Wedding.add(catalog, store)
 
 
 @pytest.fixture

@@ -1,36 +1,30 @@
 """The command line, by the commands a person types, on both databases."""
 
 import io
-import json
 import os
 import pty
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 from sqlalchemy import text
 
 from jobfs import processes
 from jobfs.blobs.store import BlobStore, new_key
-from jobfs.catalog import accounts, feed, roles, studio, tasks
+from jobfs.catalog import accounts, feed, roles, tasks
 from jobfs.catalog.engine import Catalog
 from jobfs.cli import takeover
-from jobfs.cli.main import main
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import UploadState
 from jobfs.login import hostkeys, passwords
+from tests.stored.commands import Run, command, json_of
 from tests.stored.filled import NOON, Job
-
-Run = Callable[..., Result]
 
 #: All that a sheet is made of.
 TAGS = (
@@ -42,36 +36,6 @@ ATTRIBUTES = "lang charset name http-equiv content class id href src alt loading
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti anna@laptop"
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINVZp/BSv8lTh5z0q4Yk3Ihf9DYpxl4mpV4Y8dPbHyxl ben"
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
-
-
-@pytest.fixture
-def config_file(database_url: str, tmp_path: Path) -> Path:
-    """Settings for a studio in Berlin whose data is in a folder of this test."""
-    file = tmp_path / "jobfs.toml"
-    file.write_text(
-        f"[jobfs]\ndata = 'data'\nmountpoint = 'mount'\ndatabase = '{database_url}'\n"
-        "[studio]\nname = 'Plainview <Portraits>'\ntimezone = 'Europe/Berlin'\n"
-        "[sshd]\nlisten = ['127.0.0.1:2022']\n"
-    )
-    return file
-
-
-@pytest.fixture
-def jobfs(catalog: Catalog, config_file: Path) -> Run:
-    """The command `jobfs` on an initialised studio."""
-    with catalog.writing() as connection:
-        studio.ensure(connection, now=NOON)
-    return command(config_file)
-
-
-def command(config_file: Path) -> Run:
-    def run(*arguments: str, stdin: str = "", status: int = 0) -> Result:
-        whole = ["--config", str(config_file), *arguments]
-        result = CliRunner().invoke(main, whole, input=stdin, catch_exceptions=False)
-        assert result.exit_code == status, result.output
-        return result
-
-    return run
 
 
 # --- jobs ---
@@ -253,7 +217,7 @@ def test_a_new_password_is_made_or_read(jobfs: Run, catalog: Catalog) -> None:
 
 
 def test_a_card_says_everything_to_type_and_nothing_secret(jobfs: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "login" / "hostkeys"
+    folder = tmp_path / "store" / "login" / "hostkeys"
     hostkeys.make(folder)
     password = jobfs("account", "add", "anna").stdout.splitlines()[1].removeprefix("password: ")
 
@@ -598,10 +562,6 @@ class Elements(HTMLParser):
         self.text += data
 
 
-def json_of(result: Result) -> Any:
-    return json.loads(result.stdout)
-
-
 def start_login(catalog: Catalog, pid: int) -> int:
     process = processes.process(pid)
     assert process is not None
@@ -622,8 +582,7 @@ def take_the_next_change(catalog: Catalog, role_id: int) -> None:
 
 
 def wedding_with_a_photo(catalog: Catalog, tmp_path: Path, path: str) -> int:
-    store = BlobStore(tmp_path / "data")
-    store.prepare()
+    store = BlobStore(tmp_path / "store")
     image = io.BytesIO()
     Image.new("RGB", (30, 20), "red").save(image, "JPEG")
     key = new_key()

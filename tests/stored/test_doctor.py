@@ -26,7 +26,7 @@ from jobfs.cli.checks.findings import REMEDIES, Result
 from jobfs.ingest.confinement import Layer
 from tests.conftest import PostgreSQL
 from tests.served.login_studio import free_port
-from tests.stored.test_cli import Run, command, json_of
+from tests.stored.commands import Run, command, json_of
 
 HOUR = timedelta(hours=1)
 GB = 10**9
@@ -161,6 +161,18 @@ def test_decoders_are_confined_for_a_trial() -> None:
 
     lacking = {layer for layer in Layer if layer in finding.text}
     assert finding.result is (Result.OK if lacking == set(Layer) else Result.WARNING)
+
+
+def test_a_quick_resizer_that_does_not_load_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "cykooz_resizer.py").write_text("raise ImportError('no such wheel')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    (finding,) = machine.resizing()
+
+    assert finding.result is Result.WARNING
+    assert finding.text == "renditions take 1.7 times as long: no such wheel"
 
 
 def test_somebody_else_than_root_is_told_so(here: Machine) -> None:

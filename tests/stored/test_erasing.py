@@ -1,26 +1,20 @@
 """What is erased is gone, with all that its name had; and stays gone when a backup is restored."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from click.testing import CliRunner, Result
 from sqlalchemy import Connection, func, select, text
 
 from jobfs import bells
 from jobfs.blobs import ledger
 from jobfs.blobs.refusals import BadLedgerError
-from jobfs.blobs.store import BlobStore
 from jobfs.catalog import codes, erasing, erasures, feed, jobs, metadata, tasks, usage
-from jobfs.catalog.engine import Catalog
 from jobfs.catalog.erasures import Erasure, Kind
 from jobfs.catalog.refusals import InUseError, JobNotEmptyError, NoSuchPhotoError
 from jobfs.catalog.schema import Base
-from jobfs.cli.main import main
 from jobfs.config import RetentionConfig
 from jobfs.database import Database
 from jobfs.domain.codes import Code
@@ -30,35 +24,13 @@ from jobfs.ingest import erasing as finishing
 from jobfs.ingest import expiry
 from jobfs.tree import versions
 from tests.stored import studio
+from tests.stored.commands import Run
 from tests.stored.sending import claimed
 from tests.stored.studio import NOON
 from tests.stored.wedding import BLUE, GREEN, OTHER_SHOT, RED, Wedding
 
-Run = Callable[..., Result]
 #: Tables whose rows outlive what is erased.
 KEPT = {"account", "account_usage", "job", "job_grant", "studio", "role", "event", "erasure"}
-
-
-@pytest.fixture
-def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
-    store.prepare()
-    return Wedding.add(catalog, store)
-
-
-@pytest.fixture
-def jobfs(wedding: Wedding, database_url: str, tmp_path: Path) -> Run:
-    """The command `jobfs`, on the same database and store."""
-    file = tmp_path / "jobfs.toml"
-    root = wedding.store.ledger.file.parent
-    file.write_text(f"[jobfs]\ndata = '{root}'\ndatabase = '{database_url}'\n")
-
-    def run(*arguments: str, stdin: str = "", status: int = 0) -> Result:
-        whole = ["--config", str(file), *arguments]
-        result = CliRunner().invoke(main, whole, input=stdin, catch_exceptions=False)
-        assert result.exit_code == status, result.output
-        return result
-
-    return run
 
 
 def rows(wedding: Wedding) -> dict[str, int]:

@@ -9,9 +9,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection
 
-from jobfs.blobs.store import BlobStore
 from jobfs.catalog import erasing, photos
-from jobfs.catalog.engine import Catalog
 from jobfs.catalog.photos import Ingested
 from jobfs.catalog.refusals import InUseError, NoSuchPhotoError
 from jobfs.domain.exif import Shot
@@ -21,12 +19,6 @@ from tests.stored.sending import claimed
 from tests.stored.studio import NOON
 from tests.stored.test_tree_races import wait_until_blocked
 from tests.stored.wedding import BLUE, OTHER_SHOT, RED, SHOT, Wedding
-
-
-@pytest.fixture
-def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
-    store.prepare()
-    return Wedding.add(catalog, store)
 
 
 def erase(wedding: Wedding, photo_id: int) -> None:

@@ -3,24 +3,21 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import Connection, update
 
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import feed
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import EventRow
-from jobfs.cli.main import main
 from tests.stored import studio
+from tests.stored.commands import Run, command
 from tests.stored.studio import NOON
 from tests.stored.wedding import RED, Wedding
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -31,24 +28,10 @@ def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
 
 
 @pytest.fixture
-def config_file(wedding: Wedding, database_url: str, tmp_path: Path) -> Path:
-    file = tmp_path / "jobfs.toml"
-    root = wedding.store.ledger.file.parent
-    file.write_text(f"[jobfs]\ndata = '{root}'\ndatabase = '{database_url}'\n")
-    return file
-
-
-@pytest.fixture
-def jobfs(config_file: Path) -> Run:
+def jobfs(wedding: Wedding, config_file: Path) -> Run:
     """The command `jobfs events`."""
-
-    def run(*options: str, status: int = 0) -> Result:
-        words = ["--config", str(config_file), "events", *options]
-        result = CliRunner().invoke(main, words, catch_exceptions=False)
-        assert result.exit_code == status, result.output
-        return result
-
-    return run
+    assert wedding
+    return partial(command(config_file), "events")
 
 
 def test_an_event_is_a_line_with_names(jobfs: Run) -> None:

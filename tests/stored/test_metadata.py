@@ -50,11 +50,6 @@ from tests.stored.wedding import Wedding
 SIDECAR = xmp(title="The cake", keywords=("cake", "Käte"), rating=4)
 
 
-@pytest.fixture
-def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
-    return Wedding.add(catalog, store)
-
-
 def title(wedding: Wedding, path: str = "IMG_1.JPG") -> str | None:
     return known(wedding)[path].known.title
 

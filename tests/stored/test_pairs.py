@@ -525,14 +525,14 @@ def test_two_decoders_that_finish_in_one_moment_make_one_photo(
     found = [of_format("JPEG", RED), of_format("DNG", RAW)]
     together = threading.Barrier(2)
 
-    def finish(number: int) -> int | None:
+    def finish(number: int) -> None:
         if wedding.catalog.is_sqlite:  # where a transaction does not begin before the other's end
             together.wait(60)
         with wedding.catalog.writing() as connection:
             connection.execute(select(PhotoRow.id)).all()
             if not wedding.catalog.is_sqlite:
                 together.wait(60)
-            return photos.record(connection, claims[number], found[number], now=NOON).photo_id
+            photos.record(connection, claims[number], found[number], now=NOON)
 
     order = (0, 1) if attempt % 2 else (1, 0)
     with ThreadPoolExecutor(2) as decoders:

@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from jobfs.blobs.store import BlobStore, new_key
-from jobfs.catalog import feed, photo_listing, photos, tasks, uploads
+from jobfs.catalog import feed, pairs, photo_listing, photos, tasks, uploads
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.photo_listing import Photo
-from jobfs.catalog.photos import Ingested, Recorded, Rendition
+from jobfs.catalog.photos import Ingested, Rendition
 from jobfs.domain.exif import Shot
 from jobfs.domain.uploads import Change, UploadState
 from tests.stored.sending import Sender, claimed, now, pending
@@ -30,10 +30,17 @@ def found(sha256: str, shot: Shot = SHOT) -> Ingested:
     )
 
 
-def record(sender: Sender, upload_id: int, result: Ingested) -> Recorded:
+def record(sender: Sender, upload_id: int, result: Ingested) -> tuple[str, ...]:
     task = claimed(sender.catalog, upload_id)
     with sender.catalog.writing() as connection:
         return photos.record(connection, task, result, now=now())
+
+
+def ingest(sender: Sender, upload_id: int, result: Ingested) -> int | None:
+    """Record a result, and return the photo that its upload's name leads to."""
+    record(sender, upload_id, result)
+    with sender.catalog.reading() as connection:
+        return pairs.id_at(connection, sender.upload(upload_id).entry_id)
 
 
 def listed(sender: Sender, *, everything: bool = False) -> list[Photo]:
@@ -53,10 +60,10 @@ def test_an_upload_becomes_a_photo(sender: Sender) -> None:
     upload = sender.send("Class 1/group/IMG_1.JPG", b"12345")
     result = found("aa")
 
-    recorded = record(sender, upload, result)
+    unused = record(sender, upload, result)
 
     (photo,) = listed(sender)
-    assert recorded == Recorded(photo_id=photo.id, unused=())
+    assert unused == ()
     assert (photo.path, photo.album, photo.section) == (
         "Class 1/group/IMG_1.JPG", "Class 1", "group",
     )  # fmt: skip
@@ -72,12 +79,12 @@ def test_an_upload_becomes_a_photo(sender: Sender) -> None:
 def test_a_photo_is_an_event(sender: Sender) -> None:
     upload = sender.send("IMG_1.JPG")
 
-    recorded = record(sender, upload, found("aa"))
+    photo_id = ingest(sender, upload, found("aa"))
 
     with sender.catalog.reading() as connection:
         event = feed.after(connection, feed.START)[-1]
     assert (event.kind, event.upload_id, event.photo_id) == (
-        "photo.ingested", upload, recorded.photo_id,
+        "photo.ingested", upload, photo_id,
     )  # fmt: skip
 
 
@@ -87,10 +94,9 @@ def test_a_lost_claim_records_nothing(sender: Sender) -> None:
     result = found("aa")
 
     with sender.catalog.writing() as connection:
-        recorded = photos.record(connection, lost, result, now=now())
+        unused = photos.record(connection, lost, result, now=now())
 
-    assert recorded.photo_id is None
-    assert set(recorded.unused) == keys(result)
+    assert set(unused) == keys(result)
     assert listed(sender) == []
     assert pending(sender.catalog) == [upload]
 
@@ -103,9 +109,9 @@ def test_a_transaction_that_is_tried_again_keeps_what_it_had_recorded(sender: Se
         photos.record(connection, task, result, now=now())
 
     with sender.catalog.writing() as connection:
-        recorded = photos.record(connection, task, result, now=now())
+        unused = photos.record(connection, task, result, now=now())
 
-    assert recorded.unused == ()
+    assert unused == ()
     assert len(listed(sender)) == 1
 
 
@@ -114,9 +120,9 @@ def test_a_file_that_was_removed_meanwhile_is_no_photo(sender: Sender) -> None:
     sender.remove("IMG_1.JPG")
     result = found("aa")
 
-    recorded = record(sender, upload, result)
+    unused = record(sender, upload, result)
 
-    assert set(recorded.unused) == keys(result)
+    assert set(unused) == keys(result)
     assert listed(sender, everything=True) == []
     assert pending(sender.catalog) == []
     assert sender.upload(upload).state is UploadState.RECEIVED
@@ -160,30 +166,30 @@ def test_a_file_that_was_renamed_meanwhile_is_a_photo_under_its_new_name(sender:
 
 def test_the_same_bytes_again_change_nothing(sender: Sender) -> None:
     first = found("aa")
-    record(sender, sender.send("IMG_1.JPG"), first)
+    photo_id = ingest(sender, sender.send("IMG_1.JPG"), first)
     again, fresh = sender.send("IMG_1.JPG"), found("aa")
 
-    recorded = record(sender, again, fresh)
+    unused = record(sender, again, fresh)
 
     (photo,) = listed(sender, everything=True)
-    assert photo.id == recorded.photo_id
+    assert photo.id == photo_id
     assert shown_keys(photo) == keys(first)
-    assert set(recorded.unused) == keys(fresh)
+    assert set(unused) == keys(fresh)
     assert sender.upload(again).state is UploadState.INGESTED
 
 
 def test_the_same_upload_again_gives_the_photo_new_renditions(sender: Sender) -> None:
     upload, first = sender.send("IMG_1.JPG"), found("aa")
-    photo_id = record(sender, upload, first).photo_id
+    photo_id = ingest(sender, upload, first)
     with sender.catalog.writing() as connection:
         tasks.enqueue(connection, upload, now=now())
     second = found("aa")
 
-    recorded = record(sender, upload, second)
+    unused = record(sender, upload, second)
 
     (photo,) = listed(sender, everything=True)
-    assert recorded.photo_id == photo.id == photo_id
-    assert set(recorded.unused) == keys(first)
+    assert photo.id == photo_id
+    assert set(unused) == keys(first)
     assert shown_keys(photo) == keys(second)
     assert photo.state == "ingested"
 
@@ -197,22 +203,22 @@ def test_other_bytes_of_the_same_picture_are_a_new_version(
     sender: Sender, before: Shot, after: Shot
 ) -> None:
     first = found("aa", before)
-    photo_id = record(sender, sender.send("IMG_1.JPG"), first).photo_id
+    photo_id = ingest(sender, sender.send("IMG_1.JPG"), first)
     second = found("bb", after)
 
-    recorded = record(sender, sender.send("IMG_1.JPG"), second)
+    unused = record(sender, sender.send("IMG_1.JPG"), second)
 
     (photo,) = listed(sender, everything=True)
-    assert recorded.photo_id == photo.id == photo_id
-    assert set(recorded.unused) == keys(first)
+    assert photo.id == photo_id
+    assert set(unused) == keys(first)
     assert (photo.sha256, shown_keys(photo)) == ("bb", keys(second))
 
 
 def test_another_picture_takes_the_name_and_the_earlier_one_stays(sender: Sender) -> None:
     """Two cameras, or a counter that rolled over: both pictures were wanted."""
-    first = record(sender, sender.send("A/IMG_1.JPG"), found("aa", SHOT)).photo_id
+    first = ingest(sender, sender.send("A/IMG_1.JPG"), found("aa", SHOT))
 
-    second = record(sender, sender.send("A/IMG_1.JPG"), found("bb", OTHER_SHOT)).photo_id
+    second = ingest(sender, sender.send("A/IMG_1.JPG"), found("bb", OTHER_SHOT))
 
     assert [photo.id for photo in listed(sender)] == [second]
     everything = listed(sender, everything=True)
@@ -221,12 +227,12 @@ def test_another_picture_takes_the_name_and_the_earlier_one_stays(sender: Sender
 
 
 def test_the_earlier_picture_sent_again_takes_its_name_back(sender: Sender) -> None:
-    first = record(sender, sender.send("IMG_1.JPG"), found("aa", SHOT)).photo_id
+    first = ingest(sender, sender.send("IMG_1.JPG"), found("aa", SHOT))
     record(sender, sender.send("IMG_1.JPG"), found("bb", OTHER_SHOT))
 
-    recorded = record(sender, sender.send("IMG_1.JPG"), found("aa", SHOT))
+    again = ingest(sender, sender.send("IMG_1.JPG"), found("aa", SHOT))
 
-    assert recorded.photo_id == first
+    assert again == first
     assert [photo.id for photo in listed(sender)] == [first]
     assert len(listed(sender, everything=True)) == 2
 
@@ -234,12 +240,12 @@ def test_the_earlier_picture_sent_again_takes_its_name_back(sender: Sender) -> N
 @pytest.mark.parametrize("sha256", ["aa", "bb"])
 def test_unlink_and_create_is_the_same_name_again(sender: Sender, sha256: str) -> None:
     """How lftp and rclone replace a file."""
-    first = record(sender, sender.send("IMG_1.JPG"), found("aa")).photo_id
+    first = ingest(sender, sender.send("IMG_1.JPG"), found("aa"))
     sender.remove("IMG_1.JPG")
 
-    recorded = record(sender, sender.send("IMG_1.JPG"), found(sha256))
+    again = ingest(sender, sender.send("IMG_1.JPG"), found(sha256))
 
-    assert recorded.photo_id == first
+    assert again == first
     (photo,) = listed(sender, everything=True)
     assert photo.sha256 == sha256
     assert photo.current

@@ -7,9 +7,7 @@ import trio
 from sqlalchemy import Connection, func, select, update
 
 from jobfs import bells
-from jobfs.blobs.store import BlobStore
 from jobfs.catalog import problems, purging, tasks, trash, uploads
-from jobfs.catalog.engine import Catalog
 from jobfs.catalog.refusals import NoSuchItemError
 from jobfs.catalog.schema import BlobRow, EntryRow, PhotoRow, RenditionRow, TaskRow, UploadRow
 from jobfs.config import RetentionConfig
@@ -20,11 +18,6 @@ from tests.stored import studio
 from tests.stored.sending import claimed, pending
 from tests.stored.studio import NOON
 from tests.stored.wedding import BLUE, GREEN, LATER, OTHER_SHOT, RED, Wedding
-
-
-@pytest.fixture
-def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
-    return Wedding.add(catalog, store)
 
 
 def rows(wedding: Wedding) -> dict[str, int]:

@@ -14,37 +14,16 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from jobfs import processes
-from jobfs.blobs.store import BlobStore
-from jobfs.catalog import roles, studio, tasks
+from jobfs.catalog import roles, tasks
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import TaskRow, UploadRow
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import UploadState
 from tests.conftest import PostgreSQL
+from tests.stored.commands import Run, json_of
 from tests.stored.filled import NOON, Job
-from tests.stored.test_cli import Run, command, json_of
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def config_file(database_url: str, tmp_path: Path) -> Path:
-    """Settings for a studio whose data is in a folder of this test."""
-    file = tmp_path / "jobfs.toml"
-    file.write_text(
-        f"[jobfs]\ndata = 'data'\nmountpoint = 'mount'\ndatabase = '{database_url}'\n"
-        "[studio]\nname = 'Plainview'\ntimezone = 'Europe/Berlin'\n"
-    )
-    return file
-
-
-@pytest.fixture
-def jobfs(catalog: Catalog, config_file: Path) -> Run:
-    """The command `jobfs` on an initialised studio."""
-    with catalog.writing() as connection:
-        studio.ensure(connection, now=NOON)
-    BlobStore(config_file.parent / "data").prepare()
-    return command(config_file)
 
 
 def received(
@@ -72,7 +51,7 @@ def seen(jobfs: Run, *, status: int = 0) -> Any:
 def test_an_idle_studio_fits_on_a_screen_and_says_what_is_missing(jobfs: Run) -> None:
     screen = jobfs("status").stdout.splitlines()
 
-    assert screen[0].startswith("Plainview  jobfs ")
+    assert screen[0].startswith("Plainview <Portraits>  jobfs ")
     assert [line.split()[0] for line in screen[1:]] == [
         "mount", "login", "worker", "connections", "arriving", "queue", "space", "problems",
     ]  # fmt: skip

@@ -4,9 +4,7 @@ import errno
 
 import pytest
 
-from jobfs.blobs.store import BlobStore
 from jobfs.catalog import photos, tasks, uploads
-from jobfs.catalog.engine import Catalog
 from jobfs.catalog.refusals import BeingSentError, NoSuchItemError
 from jobfs.catalog.trash import Item, Kind
 from jobfs.domain.events import EventKind
@@ -16,12 +14,6 @@ from tests.stored import studio
 from tests.stored.sending import claimed, pending
 from tests.stored.studio import NOON
 from tests.stored.wedding import BLUE, GREEN, OTHER_SHOT, RED, Wedding
-
-
-@pytest.fixture
-def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
-    return Wedding.add(catalog, store)
-
 
 # --- what counts ---
 

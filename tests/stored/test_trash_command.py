@@ -4,45 +4,17 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import Connection, update
 
-from jobfs.blobs.store import BlobStore
 from jobfs.catalog import erasures, tasks
-from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import EntryRow
-from jobfs.cli.main import main
+from tests.stored.commands import Run
 from tests.stored.sending import claimed
 from tests.stored.wedding import RED, Wedding
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def wedding(catalog: Catalog, store: BlobStore) -> Wedding:
-    return Wedding.add(catalog, store)
-
-
-@pytest.fixture
-def jobfs(wedding: Wedding, database_url: str, tmp_path: Path) -> Run:
-    """The command `jobfs`, on the same database and store."""
-    root = wedding.store.original("0" * 32).parents[2]
-    file = tmp_path / "jobfs.toml"
-    file.write_text(f"[jobfs]\ndata = '{root}'\ndatabase = '{database_url}'\n")
-
-    def run(*arguments: str, stdin: str = "", status: int = 0) -> Result:
-        whole = ["--config", str(file), *arguments]
-        result = CliRunner().invoke(main, whole, input=stdin, catch_exceptions=False)
-        assert result.exit_code == status, result.output
-        return result
-
-    return run
 
 
 def listed(jobfs: Run) -> list[dict[str, Any]]:

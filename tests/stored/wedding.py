@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, select
 
 from jobfs.blobs.store import BlobStore, new_key
-from jobfs.catalog import feed, photo_listing, photos, purging, trash
+from jobfs.catalog import feed, pairs, photo_listing, photos, purging, trash
 from jobfs.catalog import studio as studios
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.photos import Ingested, Rendition
@@ -118,11 +118,11 @@ class Wedding:
             renditions=(rendition,),
         )  # fmt: skip
         task = claimed(self.catalog, upload.id)
-        recorded = self.do(photos.record, task, found, now=NOON)
-        for unused in recorded.unused:
+        for unused in self.do(photos.record, task, found, now=NOON):
             self.store.drop_rendition(unused)
-        assert recorded.photo_id is not None
-        return recorded.photo_id
+        photo_id = self.do(pairs.id_at, upload.entry_id)
+        assert photo_id is not None
+        return photo_id
 
     def trash(self) -> list[Item]:
         """Return what is in the job's trash."""

@@ -65,6 +65,10 @@ REMEDIES: Final[Mapping[str, str]] = {
         "Boot a kernel with landlock (lsm=landlock,... on its command line) and seccomp, and do not take"
         " them away from the container; until then decoders are only separate processes with limits."
     ),
+    "resizing": (
+        "Install it beside jobfs, by the same pip: pip install cykooz-resizer. There are wheels for x86_64;"
+        " elsewhere it takes Rust. Renditions are the same without."
+    ),
     "settings": (
         "chmod o-rwx FILE; or keep the password in a file of its own: [jobfs] database_password_file."
     ),

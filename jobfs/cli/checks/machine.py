@@ -33,6 +33,8 @@ _CONFINE = (
     "import json, os; from jobfs.ingest import confinement;"
     " os.write(1, json.dumps(sorted(confinement.confine())).encode()); os._exit(0)"
 )
+#: What makes decoders quick, where there is a wheel of it; see jobfs/decisions/0017.
+_RESIZER = "cykooz_resizer"
 
 
 def root() -> Iterator[Finding]:
@@ -121,6 +123,15 @@ def confinement() -> Iterator[Finding]:
         yield warning("confinement", f"decoders go without {', '.join(lacking)}")
     else:
         yield ok("confinement", ", ".join(sorted(Layer)))
+
+
+def resizing() -> Iterator[Finding]:
+    """Let a process load what makes pictures smaller quickly."""
+    status, said = _run(sys.executable, "-P", "-c", f"import {_RESIZER}")
+    if status == 0:
+        yield ok("resizing", f"{_RESIZER} loads")
+    else:
+        yield warning("resizing", f"renditions take 1.7 times as long: {said.split(': ')[-1]}")
 
 
 def _soft_limit(pid: int) -> int:
