@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, Integer, bindparam, func, select, type_coerce
 
 from jobfs.catalog.entries import SUBDIRECTORIES
 from jobfs.catalog.prepared import Prepared
@@ -36,7 +36,9 @@ def after(connection: Connection, parent_id: int, cookie: int, *, limit: int) ->
 
 _AFTER = Prepared(
     select(
-        EntryRow.id, EntryRow.name, EntryRow.directory,
+        EntryRow.id, EntryRow.name,
+        # As the driver has it: to make a Boolean of it takes as long as all else of a row.
+        type_coerce(EntryRow.directory, Integer).label("directory"),
         EntryRow.mtime_ns, EntryRow.ctime_ns, EntryRow.atime_ns,
         func.coalesce(BlobRow.size, 0).label("size"), UploadRow.id.label("upload_id"),
         UploadRow.state, SUBDIRECTORIES.label("subdirectories"),

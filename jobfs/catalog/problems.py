@@ -1,15 +1,17 @@
 """What went wrong, and what to do about it: files that are no photos, and photos in odd places."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import BigInteger, Connection, Select, bindparam, func, or_, select
 
 from jobfs.catalog import namesakes
 from jobfs.catalog.paths import Directories
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import AccountRow, EntryRow, JobRow, PhotoRow, UploadRow
 from jobfs.domain import problems
 from jobfs.domain.metadata.sidecars import FORMAT as XMP
@@ -59,12 +61,21 @@ _PICTURES = (
 )
 
 
-def listing(connection: Connection, job_id: int | None = None) -> list[Problem]:
-    """Return every problem, or those of one job, by job and path."""
+def listing(
+    connection: Connection,
+    job_id: int | None = None,
+    *,
+    states: Collection[UploadState] = tuple(problems.BY_STATE),
+) -> list[Problem]:
+    """Return every problem, or those of one job, by job and path.
+
+    *states*: of the files there, if whoever asks knows them.
+    """
     jobs = _jobs(connection, job_id)
     directories = Directories(connection, jobs)
+    is_unfit = not problems.BY_STATE.keys().isdisjoint(states)
     found = [
-        *_uploads(connection, directories, jobs, job_id),
+        *(_uploads(connection, directories, jobs, job_id) if is_unfit else ()),
         *_misplaced(connection, directories, jobs, job_id),
         *_collisions(connection, directories, jobs, job_id),
     ]
@@ -82,27 +93,14 @@ def _by_job_and_path(problem: Problem) -> tuple[str, str, str]:
 
 def _jobs(connection: Connection, job_id: int | None) -> dict[int, str]:
     """Return the names of the jobs in question by their ids."""
-    query = select(JobRow.id, JobRow.name)
-    if job_id is not None:
-        query = query.where(JobRow.id == job_id)
-    return dict(connection.execute(query).all())
+    return dict(_asked(connection, _jobs_named, job_id))
 
 
 def _uploads(
     connection: Connection, directories: Directories, jobs: Mapping[int, str], job_id: int | None
 ) -> Iterator[Problem]:
     """Yield the files that are no photos, but for those nobody expects to be."""
-    query = (
-        _present(
-            job_id, EntryRow.job_id, EntryRow.parent_id, EntryRow.name, UploadRow.state,
-            UploadRow.reason, UploadRow.advice, UploadRow.size, UploadRow.started_at,
-            UploadRow.judged_at, AccountRow.name.label("uploader"),
-        )
-        .join(UploadRow, UploadRow.entry_id == EntryRow.id)
-        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
-        .where(UploadRow.current, UploadRow.state.in_(problems.BY_STATE))
-    )  # fmt: skip
-    for row in connection.execute(query):
+    for row in _asked(connection, _unfit, job_id):
         path = (*directories.above(row.parent_id), row.name)
         if _is_of_no_interest(path, row.state):
             continue
@@ -136,9 +134,8 @@ def _misplaced(
     connection: Connection, directories: Directories, jobs: Mapping[int, str], job_id: int | None
 ) -> Iterator[Problem]:
     """Yield the folders with pictures in them whose names say something else than they mean."""
-    query = _present(job_id, EntryRow.id, EntryRow.job_id).where(EntryRow.directory)
     notes: dict[int, tuple[int, str]] = {}
-    for row in connection.execute(query):
+    for row in _asked(connection, _folders, job_id):
         path = directories.above(row.id)
         note = None if _is_set_aside(path) else place(path, jobs[row.job_id]).note
         if note is not None:
@@ -175,26 +172,8 @@ def _collisions(
     connection: Connection, directories: Directories, jobs: Mapping[int, str], job_id: int | None
 ) -> Iterator[Problem]:
     """Yield the photos whose name another one has taken: in the same file, or with one of its own."""
-    query = (
-        select(
-            EntryRow.job_id,
-            EntryRow.parent_id,
-            EntryRow.name,
-            UploadRow.size,
-            PhotoRow.created_at,
-            AccountRow.name.label("uploader"),
-        )
-        .join(PhotoRow, PhotoRow.entry_id == EntryRow.id)
-        .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
-        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
-        .where(
-            PhotoRow.current.is_(False), or_(EntryRow.removed_at.is_(None), namesakes.is_taken())
-        )
-    )
-    if job_id is not None:
-        query = query.where(EntryRow.job_id == job_id)
     said = problems.collision()
-    for row in connection.execute(query):
+    for row in _asked(connection, _taken, job_id):
         yield Problem(
             job_id=row.job_id, job=jobs[row.job_id], kind=COLLISION,
             path="/".join((*directories.above(row.parent_id), row.name)),
@@ -203,7 +182,59 @@ def _collisions(
         )  # fmt: skip
 
 
-def _present(job_id: int | None, *columns: Any) -> Select[*tuple[Any, ...]]:
-    """Select from the entries of one job, or of all, that are not removed."""
-    query = select(*columns).select_from(EntryRow).where(EntryRow.removed_at.is_(None))
-    return query if job_id is None else query.where(EntryRow.job_id == job_id)
+Question = Callable[[], Select[*tuple[Any, ...]]]
+
+
+def _asked(connection: Connection, question: Question, job_id: int | None) -> Sequence[Any]:
+    """Return the rows that a question finds, in all jobs or in one."""
+    if job_id is None:
+        return connection.execute(question()).all()
+    return _of_one_job(question).all(connection, job=job_id)
+
+
+@cache  # composing a statement takes longer than SQLite takes to answer it
+def _of_one_job(question: Question) -> Prepared:
+    asked = question()
+    job = bindparam("job", type_=BigInteger)
+    return Prepared(asked.where(asked.selected_columns.job_id == job))
+
+
+def _jobs_named() -> Select[*tuple[Any, ...]]:
+    return select(JobRow.id.label("job_id"), JobRow.name)
+
+
+def _unfit() -> Select[*tuple[Any, ...]]:
+    """Ask for the files whose states are problems."""
+    unfit = or_(*(UploadRow.state == state.value for state in problems.BY_STATE))
+    return (
+        select(
+            EntryRow.job_id, EntryRow.parent_id, EntryRow.name, UploadRow.state,
+            UploadRow.reason, UploadRow.advice, UploadRow.size, UploadRow.started_at,
+            UploadRow.judged_at, AccountRow.name.label("uploader"),
+        )
+        .join(UploadRow, UploadRow.entry_id == EntryRow.id)
+        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
+        .where(EntryRow.removed_at.is_(None), UploadRow.current, unfit)
+    )  # fmt: skip
+
+
+def _folders() -> Select[*tuple[Any, ...]]:
+    return select(EntryRow.id, EntryRow.job_id).where(
+        EntryRow.removed_at.is_(None), EntryRow.directory
+    )
+
+
+def _taken() -> Select[*tuple[Any, ...]]:
+    """Ask for the photos whose names others have."""
+    return (
+        select(
+            EntryRow.job_id, EntryRow.parent_id, EntryRow.name, UploadRow.size,
+            PhotoRow.created_at, AccountRow.name.label("uploader"),
+        )
+        .join(PhotoRow, PhotoRow.entry_id == EntryRow.id)
+        .join(UploadRow, UploadRow.id == PhotoRow.upload_id)
+        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
+        .where(
+            PhotoRow.current.is_(False), or_(EntryRow.removed_at.is_(None), namesakes.is_taken())
+        )
+    )  # fmt: skip

@@ -1,6 +1,6 @@
 """What the files that jobfs writes for photographers tell, as rows have it."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from jobfs.catalog.entries import GRANTED
 from jobfs.catalog.paths import Directories
+from jobfs.catalog.prepared import Prepared
 from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, Instant, JobRow, UploadRow
 from jobfs.domain import names
 from jobfs.domain.jobs import JobStatus
@@ -41,29 +42,32 @@ class Job:
     has_reports: bool
 
 
-_JOB = GRANTED.with_only_columns(JobRow.name, AccountRow.status_files).where(
-    JobRow.id == bindparam("job", type_=BigInteger),
-    EntryRow.parent_id.is_(None),
-    JobRow.status == JobStatus.PLANNED.value,
+_OF_JOB = bindparam("job", type_=BigInteger)
+_JOB = Prepared(
+    GRANTED.with_only_columns(JobRow.name, AccountRow.status_files).where(
+        JobRow.id == _OF_JOB,
+        EntryRow.parent_id.is_(None),
+        JobRow.status == JobStatus.PLANNED.value,
+    )
 )
+_WANTED = Prepared(select(AccountRow.status_files).where(AccountRow.id == bindparam("account")))
 
 
 def job(connection: Connection, account_id: int, job_id: int) -> Job | None:
     """Return a job if it is planned and granted to an account."""
-    row = connection.execute(_JOB, {"account": account_id, "job": job_id}).one_or_none()
+    row = _JOB.first(connection, account=account_id, job=job_id)
     return None if row is None else Job(row.name, row.status_files)
 
 
 def are_wanted(connection: Connection, account_id: int) -> bool:
     """Whether an account is shown reports; one that is not there is not."""
-    query = select(AccountRow.status_files).where(AccountRow.id == account_id)
-    return bool(connection.execute(query).scalar_one_or_none())
+    row = _WANTED.first(connection, account=account_id)
+    return row is not None and row.status_files
 
 
 def closed_jobs(connection: Connection, account_id: int) -> list[Closed]:
     """Return the jobs of an account that have left `planned` within REMEMBERED, the last one first."""
-    query = _CLOSED[connection.dialect.name]
-    found = connection.execute(query, {"account": account_id})
+    found = _CLOSED[connection.dialect.name].all(connection, account=account_id)
     return [Closed(row.name, row.closed_at) for row in found]
 
 
@@ -73,13 +77,15 @@ _AGO: dict[str, ColumnElement[Any]] = {
     "sqlite": func.strftime("%Y-%m-%d %H:%M:%f", "now", f"-{REMEMBERED.days} days"),
 }
 _CLOSED = {
-    dialect: GRANTED.with_only_columns(JobRow.name, JobRow.closed_at)
-    .where(
-        EntryRow.parent_id.is_(None),
-        JobRow.closed_at > ago,
-        JobRow.status != JobStatus.PLANNED.value,
+    dialect: Prepared(
+        GRANTED.with_only_columns(JobRow.name, JobRow.closed_at)
+        .where(
+            EntryRow.parent_id.is_(None),
+            JobRow.closed_at > ago,
+            JobRow.status != JobStatus.PLANNED.value,
+        )
+        .order_by(JobRow.closed_at.desc(), JobRow.id)
     )
-    .order_by(JobRow.closed_at.desc(), JobRow.id)
     for dialect, ago in _AGO.items()
 }
 
@@ -105,73 +111,85 @@ class Files:
     @cached_property
     def states(self) -> dict[UploadState, int]:
         """How many there are of each state; a sidecar that was read counts as unsupported."""
-        query = self._query(_TOLD, func.count()).group_by(_TOLD)
-        return {UploadState(state): number for state, number in self._connection.execute(query)}
+        return {UploadState(row.told): row.number for row in self._states}
+
+    @cached_property
+    def _states(self) -> Sequence[Any]:
+        return _STATES.all(self._connection, job=self._job_id)
 
     def waiting(self) -> list[Unfinished]:
         """Return those that wait, by path."""
         if UploadState.WAITING not in self.states:  # nearly always, and none is looked for
             return []
-        is_waiting = UploadRow.state == UploadState.WAITING.value
-        columns = UploadRow.size, UploadRow.judged_at, UploadRow.started_at
-        found = [
-            Unfinished(path, size, judged_at or started_at)
-            for path, size, judged_at, started_at in self._by_path(is_waiting, *columns)
-        ]
-        return sorted(found)
+        return sorted(
+            Unfinished(self._path(row), row.size, row.judged_at or row.started_at)
+            for row in _WAITING.all(self._connection, job=self._job_id)
+        )
 
     def lately(self, since: datetime) -> tuple[list[Arrival], int]:
         """Return the newest of those that were closed since then, and how many were."""
-        query = self._query(
-            EntryRow.parent_id, EntryRow.name, UploadRow.judged_at, _TOLD, UploadRow.reason
-        ).where(UploadRow.judged_at >= since)
-        newest = query.order_by(UploadRow.judged_at.desc(), UploadRow.id.desc())
-        found = [
-            (at, parent_id, name, state, reason)
-            for parent_id, name, at, state, reason in self._connection.execute(newest)
-            if not names.is_junk(name)
-        ]
+        if not any(row.newest is not None and row.newest >= since for row in self._states):
+            return [], 0
+        newest = _LATELY.all(self._connection, job=self._job_id, since=since)
+        found = [row for row in newest if not names.is_junk(row.name)]
         return [
-            Arrival(at, self._path(parent_id, name), UploadState(state), reason)
-            for at, parent_id, name, state, reason in found[:MOST]
+            Arrival(row.judged_at, self._path(row), UploadState(row.told), row.reason)
+            for row in found[:MOST]
         ], len(found)
 
     def verified(self) -> list[Verified]:
         """Return those whose bytes were read back and decoded, by path."""
-        safe = self._query(EntryRow.parent_id, EntryRow.name, BlobRow.sha256).join(
-            BlobRow, BlobRow.id == UploadRow.blob_id
-        )
-        found = self._connection.execute(
-            safe.where(_IS_READ, _IS_PICTURE, BlobRow.sha256.is_not(None))
-        ).all()
-        return sorted(
-            Verified(self._path(parent_id, name), sha256) for parent_id, name, sha256 in found
-        )
+        found = _VERIFIED.all(self._connection, job=self._job_id)
+        return sorted(Verified(self._path(row), row.sha256) for row in found)
 
     def stored(self) -> list[str]:
         """Return the paths of those that are no pictures, or that were set aside."""
         if self.states.keys().isdisjoint({UploadState.UNSUPPORTED, UploadState.WAITING}):
             return []
-        kept = UploadRow.state == UploadState.UNSUPPORTED.value
-        backup = (UploadRow.state == UploadState.WAITING.value) & UploadRow.base_id.is_not(None)
-        is_sidecar = _IS_READ & ~_IS_PICTURE
-        return sorted(path for (path,) in self._by_path(or_(kept, backup, is_sidecar)))
+        return sorted(map(self._path, _STORED.all(self._connection, job=self._job_id)))
 
-    def _by_path(self, condition: Any, *columns: Any) -> Iterator[tuple[Any, ...]]:
-        query = self._query(EntryRow.parent_id, EntryRow.name, *columns).where(condition)
-        for parent_id, name, *rest in self._connection.execute(query):
-            yield self._path(parent_id, name), *rest
+    def _path(self, row: Any) -> str:
+        """Return the path of a row with the columns `parent_id` and `name`."""
+        if row.parent_id not in self._above:
+            above = self._directories.above(row.parent_id)
+            self._above[row.parent_id] = "".join(f"{one}/" for one in above)
+        path: str = self._above[row.parent_id] + row.name
+        return path
 
-    def _path(self, parent_id: int | None, name: str) -> str:
-        if parent_id not in self._above:
-            above = self._directories.above(parent_id)
-            self._above[parent_id] = "".join(f"{one}/" for one in above)
-        return self._above[parent_id] + name
 
-    def _query(self, *columns: Any) -> Select[*tuple[Any, ...]]:
-        return (
-            select(*columns)
-            .select_from(EntryRow)
-            .join(UploadRow, (UploadRow.entry_id == EntryRow.id) & UploadRow.current)
-            .where(EntryRow.job_id == self._job_id, EntryRow.removed_at.is_(None))
-        )
+def _files(*columns: Any) -> Select[*tuple[Any, ...]]:
+    """Select from the files of one job, and the versions they show."""
+    return (
+        select(*columns)
+        .select_from(EntryRow)
+        .join(UploadRow, (UploadRow.entry_id == EntryRow.id) & UploadRow.current)
+        .where(EntryRow.job_id == _OF_JOB, EntryRow.removed_at.is_(None))
+    )
+
+
+_PATH = EntryRow.parent_id, EntryRow.name
+_IS_WAITING = UploadRow.state == UploadState.WAITING.value
+_IS_KEPT = or_(
+    UploadRow.state == UploadState.UNSUPPORTED.value,
+    _IS_WAITING & UploadRow.base_id.is_not(None),  # a backup
+    _IS_READ & ~_IS_PICTURE,  # a sidecar
+)
+_STATES = Prepared(
+    _files(
+        _TOLD, func.count().label("number"), func.max(UploadRow.judged_at).label("newest")
+    ).group_by(_TOLD)
+)
+_WAITING = Prepared(
+    _files(*_PATH, UploadRow.size, UploadRow.judged_at, UploadRow.started_at).where(_IS_WAITING)
+)
+_LATELY = Prepared(
+    _files(*_PATH, UploadRow.judged_at, _TOLD, UploadRow.reason)
+    .where(UploadRow.judged_at >= bindparam("since"))
+    .order_by(UploadRow.judged_at.desc(), UploadRow.id.desc())
+)
+_VERIFIED = Prepared(
+    _files(*_PATH, BlobRow.sha256)
+    .join(BlobRow, BlobRow.id == UploadRow.blob_id)
+    .where(_IS_READ, _IS_PICTURE, BlobRow.sha256.is_not(None))
+)
+_STORED = Prepared(_files(*_PATH).where(_IS_KEPT))

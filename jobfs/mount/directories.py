@@ -34,6 +34,13 @@ class Child(NamedTuple):
     cookie: int
 
 
+class Page(NamedTuple):
+    """Children in order; *is_last*: there are no more behind them."""
+
+    children: list[Child]
+    is_last: bool
+
+
 class Listing:
     """Children of a directory behind a cookie, as far as they were fetched; of one state of the database.
 
@@ -63,18 +70,20 @@ class Listing:
     def _end(self) -> int:
         return self._children[-1].cookie if self._children else self._start
 
-    def behind(self, after: int) -> list[Child] | None:
-        """Return the next children; none at the end, and None if they are still to be fetched."""
+    def behind(self, after: int) -> Page | None:
+        """Return the next children; None if they are still to be fetched."""
         place = bisect_right(self._children, after, key=_cookie)
+        end = place + _PAGE
         if place < len(self._children) or self._is_complete:
-            return self._children[place : place + _PAGE]
+            is_last = self._is_complete and end >= len(self._children)
+            return Page(self._children[place:end], is_last)
         return None
 
     def add(self, after: int, found: list[Listed]) -> None:
         """Add what was found behind a cookie, unless somebody else has added it meanwhile."""
         if after == self._end:
             self._children += [_child(*one) for one in found]
-            self._is_complete = not found
+            self._is_complete = len(found) < _PAGE
 
 
 def _child(node: Node, cookie: int) -> Child:
@@ -89,24 +98,22 @@ class Listings:
         self._remembered: dict[int, Listing] = {}  # by inode number, the oldest first
         self._children = 0  # of all of them
 
-    async def behind(
-        self, inode: int, after: int, known: Listing | None
-    ) -> tuple[Listing, list[Child]]:
+    async def behind(self, inode: int, after: int, known: Listing | None) -> tuple[Listing, Page]:
         """Return the children of a directory behind a cookie, and where the next may be found.
 
         *known* is that of whoever asks. Where no mark tells of others, it is nobody else's.
         """
         mark = self._tree.mark()
         listing = self._listing(inode, mark, after, known)
-        children = listing.behind(after)
-        if children is None:
+        page = listing.behind(after)
+        if page is None:
             found = await self._tree.children(inode, after=after, limit=_PAGE)
             self._forget(inode)
             listing.add(after, found)
-            children = listing.behind(after)
+            page = listing.behind(after)
             if mark.others is not None:
                 self._remember(inode, listing, mark)
-        return listing, children or []
+        return listing, page or Page([], is_last=False)
 
     def _listing(self, inode: int, mark: Mark, after: int, known: Listing | None) -> Listing:
         for one in (known, self._remembered.get(inode)):
@@ -142,8 +149,8 @@ class OpenDirectory:
         self._listing: Listing | None = None
         self.node = node
 
-    async def children(self, *, after: int) -> list[Child]:
-        """Return some of the children behind the cookie *after*, in order; none at the end."""
+    async def children(self, *, after: int) -> Page:
+        """Return some of the children behind the cookie *after*."""
         self._listing, found = await self._listings.behind(self.node.inode, after, self._listing)
         return found
 

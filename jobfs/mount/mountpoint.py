@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -60,7 +61,7 @@ def mounted(mountpoint: Path) -> bool:
 
 def _is_dead(mountpoint: Path) -> bool:
     try:
-        mountpoint.stat()
+        os.statvfs(mountpoint)  # which the kernel does not answer by what it remembers
     except OSError as error:
         return error.errno in {errno.ENOTCONN, errno.ECONNABORTED}
     return False

@@ -31,7 +31,7 @@ from jobfs.database import Database
 from jobfs.domain.refusals import BadNameError, NameTooLongError, StaleInodeError
 from jobfs.mount.admin import AdminFiles
 from jobfs.mount.closing import Closing
-from jobfs.mount.directories import OpenDirectories, OpenDirectory
+from jobfs.mount.directories import OpenDirectories
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.handles import Opener
 from jobfs.mount.looking import Looking
@@ -235,10 +235,12 @@ class JobOperations(PlainOperations):
     async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
         """List a directory from a cookie on, until the kernel's buffer is full."""
         directory = self._directories.of(fh)
-        if start_id < _DOT_DOT and not await self._list_dots(directory, start_id, token):
+        if start_id < _DOT_DOT and not _list_dots(directory.node, start_id, token):
             return
         after = max(start_id - _DOT_DOT, 0)
-        while page := await directory.children(after=after):
+        is_last = False
+        while not is_last:
+            page, is_last = await directory.children(after=after)
             for name, known, cookie in page:
                 reply = known if isinstance(known, EntryAttributes) else self._listed(known)
                 if not pyfuse3.readdir_reply(token, name, reply, cookie + _DOT_DOT):
@@ -322,6 +324,8 @@ class JobOperations(PlainOperations):
 
     def _of(self, fh: int) -> AnyFiles:
         """Return what stands behind a handle."""
+        if fh in self._files.table:
+            return self._files
         return next((one for one in self._others if fh in one), self._files)
 
     def _closing_of(self, fh: int) -> Closing | AdminFiles | ReportFiles | Originals:
@@ -365,17 +369,6 @@ class JobOperations(PlainOperations):
             node = node._replace(size=live.size, mtime_ns=live.wrote_ns or node.mtime_ns)
         return attributes(node)
 
-    async def _list_dots(self, directory: OpenDirectory, start: int, token: ReaddirToken) -> bool:
-        """List "." and ".."; false if the buffer was full."""
-        own = attributes(directory.node)
-        above = attributes(await self._tree.parent(directory.node.inode))
-        dots = [(_DOT, b".", own), (_DOT_DOT, b"..", above)]
-        return all(
-            pyfuse3.readdir_reply(token, name, reply, cookie)
-            for cookie, name, reply in dots
-            if cookie > start
-        )
-
     async def _truncate(self, inode: int, size: int, fh: int | None, opener: Opener) -> None:
         if fh is not None:
             await self._files.truncate(fh, size)
@@ -391,6 +384,18 @@ class JobOperations(PlainOperations):
         )  # fmt: skip
         if mtime_ns is not None:
             self._files.table.times_were_set(node.upload_id)
+
+
+def _list_dots(node: Node, start: int, token: ReaddirToken) -> bool:
+    """List "." and "..", of which the kernel takes number and kind; false if the buffer was full."""
+    own = attributes(node)
+    above = attributes(node._replace(inode=node.above))
+    dots = [(_DOT, b".", own), (_DOT_DOT, b"..", above)]
+    return all(
+        pyfuse3.readdir_reply(token, name, reply, cookie)
+        for cookie, name, reply in dots
+        if cookie > start
+    )
 
 
 def _now() -> changes.Moment:

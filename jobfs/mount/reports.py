@@ -15,9 +15,11 @@ from jobfs.domain.accounts import uid_of
 from jobfs.domain.inodes import Kind
 from jobfs.domain.refusals import BadNameError, NameTooLongError
 from jobfs.domain.reports import files
+from jobfs.domain.reports.files import Report
 from jobfs.domain.reports.status import why_refused
 from jobfs.domain.reports.words import Studio
 from jobfs.mount.handles import Opener
+from jobfs.mount.looking import Looking
 from jobfs.mount.refusals import BadHandleError
 from jobfs.mount.refused import RefusedNames
 from jobfs.mount.snapshots import Snapshots, sized
@@ -50,6 +52,7 @@ class ReportFiles:
 
     def __init__(self, database: Database, store: BlobStore, studio: Studio) -> None:
         self._database = database
+        self._tree = Looking(database)
         self._store = store
         self._studio = studio
         self._numbers = count(_FIRST_NUMBER)
@@ -70,19 +73,19 @@ class ReportFiles:
         """Return what is in a file at this moment; raises NoSuchEntryError if it is not there."""
         inode = inodes.unpack(number)
         address = files.address(inode.row)
-        refused = [] if address is None else self.refused.of(inode.account, address.job_id)
-        space = await trio.to_thread.run_sync(self._store.space)
+        refused, free = [], None
+        if address is not None and address.report is Report.STATUS:
+            refused = self.refused.of(inode.account, address.job_id)
+            free = (await trio.to_thread.run_sync(self._store.space)).free
         return await self._database.read(
-            reports.text, number, studio=self._studio, refused=refused, now=now, free=space.free
+            reports.text, number, studio=self._studio, refused=refused, now=now, free=free
         )
 
     # -- names -----------------------------------------------------------------------------------
 
     async def keeps(self, place: Place) -> bool:
         """Whether a name is jobfs's own; raises NoSuchEntryError if its directory may not be seen."""
-        if not reports.may_be_kept(*place):
-            return False
-        return await self._database.read_briefly(reports.is_kept, place.parent, place.name)
+        return await self._tree.keeps(place)
 
     async def find(self, place: Place) -> Node:
         """Return what stands under a name of jobfs's own; raises NoSuchEntryError."""
@@ -91,7 +94,7 @@ class ReportFiles:
             return _swallowed_node(sent, place.name.decode())
         if self._swallowed.is_hidden(place):
             raise NoSuchEntryError("it was deleted just now, to be replaced")
-        return await self._database.read_briefly(views.child, *place)
+        return await self._tree.child(*place)
 
     def unlink(self, place: Place) -> None:
         """Answer a deletion; what jobfs writes stays."""
@@ -119,7 +122,7 @@ class ReportFiles:
 
     async def _number(self, place: Place) -> int | None:
         try:
-            return (await self._database.read_briefly(views.child, *place)).inode
+            return (await self._tree.child(*place)).inode
         except NoSuchEntryError:
             return None
 
@@ -130,7 +133,7 @@ class ReportFiles:
         if inodes.unpack(inode).kind is Kind.SWALLOWED:
             return _swallowed_node(self._swallowed.get(inode), "")
         try:
-            return await self.dressed(await self._database.read_briefly(views.node, inode), asker)
+            return await self.dressed(await self._tree.node(inode), asker)
         except NoSuchEntryError:
             for handle in self._handles.values():
                 if handle.inode == inode:
@@ -171,7 +174,7 @@ class ReportFiles:
         if inodes.unpack(inode).kind is Kind.SWALLOWED:
             return self._add(inode, flags, opener, sent=self._swallowed.get(inode))
         # Whoever opens it must be allowed to see it.
-        await self._database.read_briefly(views.node, inode)
+        await self._tree.node(inode)
         if flags & os.O_ACCMODE != os.O_WRONLY:
             snapshot = await self._snapshots.of(inode)
             handle = self._add(inode, flags, opener)

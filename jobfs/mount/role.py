@@ -25,6 +25,7 @@ from jobfs.mount.operations import JobOperations
 from jobfs.mount.refusals import UnmountedError
 from jobfs.mount.reports import ReportFiles
 from jobfs.mount.sweeping import Sweeper
+from jobfs.tree import rehearsal
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ async def serve(
                 nursery.start_soon(_keep_receiving_late, files.closing)
                 nursery.start_soon(sweeper.keep_sweeping)
                 nursery.start_soon(_serve_kernel)
+                nursery.start_soon(_rehearse, database)  # while the test waits
                 await selftest.require_seen_ends(mountpoint)
                 task_status.started()
         finally:
@@ -89,6 +91,12 @@ async def serve(
 async def _serve_kernel() -> None:
     await pyfuse3.main()
     raise UnmountedError("the mount has gone: somebody else has unmounted it")
+
+
+async def _rehearse(database: Database) -> None:
+    with suppress(CatalogUnavailableError):  # whoever looks will hear of it
+        await database.read_briefly(rehearsal.look)
+        await database.read(rehearsal.write_reports)
 
 
 async def _follow(

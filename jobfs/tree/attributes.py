@@ -1,6 +1,6 @@
 """Extended attributes: what jobfs knows of an entry, as `user.jobfs.NAME`, read-only."""
 
-from jobfs.catalog import entries, overview, problems, uploads
+from jobfs.catalog import entries, overview, particulars, problems
 from jobfs.catalog.engine import Connection
 from jobfs.catalog.entries import Entry
 from jobfs.domain import inodes
@@ -62,7 +62,7 @@ def _of_directory(
 
 def _of_file(connection: Connection, entry: Entry, above: list[str]) -> dict[str, str | int | None]:
     placement = place(above, entry.job_name)
-    details = uploads.details(connection, entry.id)
+    details = particulars.of_shown(connection, entry.id)
     state = UploadState(details.state)
     return {
         "album": placement.album,

@@ -164,7 +164,7 @@ def _facts(
     now: datetime,
 ) -> Facts:
     of_job = reports.Files(connection, job_id)
-    found = problems.listing(connection, job_id)
+    found = problems.listing(connection, job_id, states=of_job.states)
     lately, lately_in_all = of_job.lately(now - status.LATELY)
     return Facts(
         job=_job_name(connection, account_id, job_id), states=of_job.states,

@@ -52,6 +52,7 @@ class Node(NamedTuple):
     holds  for how many seconds whoever has asked need not ask again
     rests  it is as it is told here until somebody commits: no version is being written, nothing is made
            when somebody looks
+    above  number of the directory above a directory: what its `..` is
     """
 
     inode: int
@@ -67,6 +68,7 @@ class Node(NamedTuple):
     upload_id: int | None = None
     holds: float = 0.0
     rests: bool = False
+    above: int = inodes.ROOT_INODE
 
     @property
     def is_directory(self) -> bool:
@@ -147,7 +149,10 @@ def child(connection: Connection, parent: int, raw_name: bytes) -> Node:
 
 
 def children(connection: Connection, directory: int, *, after: int, limit: int) -> list[Listed]:
-    """Return up to *limit* children of a directory, those behind the cookie *after*."""
+    """Return children of a directory, those behind the cookie *after*; less than *limit* are the last ones.
+
+    What jobfs writes comes last, and may be more.
+    """
     inode = inodes.unpack(directory)
     if _is_in_overview(inode):
         found = overview.children(connection, inode, after=after, limit=limit)
@@ -157,30 +162,15 @@ def children(connection: Connection, directory: int, *, after: int, limit: int) 
     if inode.kind is Kind.ROOT:
         accounts = entries.accounts(connection, after=after, limit=limit)
         listed = [Listed(_account_node(account), account.id) for account in accounts]
-        return listed or _admin_listed(after)
+        return listed if len(listed) == limit else [*listed, *_admin_listed(after)]
     if inode.kind is Kind.ACCOUNT:
         found = entries.job_directories(connection, inode.account, after=after, limit=limit)
         listed = [Listed(entry_node(entry, inode.account), entry.id) for entry in found]
     else:
         require_directory(visible_entry(connection, inode))
-        below = _below(children_of.after(connection, inode.row, after, limit=limit), inode.account)
+        below = _below(children_of.after(connection, inode.row, after, limit=limit), inode)
         listed = list(below)
-    return listed or _reports_listed(connection, inode, after)
-
-
-def parent(connection: Connection, directory: int) -> Node:
-    """Return the directory above one, for its `..`."""
-    fixed = fixed_parent(directory)
-    if fixed is not None:
-        return fixed
-    inode = inodes.unpack(directory)
-    if inode.kind is Kind.OVERVIEW:
-        return _above_in_overview(connection, inode)
-    entry = visible_entry(connection, inode)
-    if entry.parent_id is None:
-        return _account_node(_account(connection, inode.account))
-    above = Inode(Kind.ENTRY, inode.account, entry.parent_id)
-    return entry_node(visible_entry(connection, above), inode.account)
+    return listed if len(listed) == limit else [*listed, *_reports_listed(connection, inode, after)]
 
 
 def visible_entry(connection: Connection, inode: Inode) -> entries.Entry:
@@ -211,7 +201,7 @@ def entry_node(entry: entries.Entry, account_id: int) -> Node:
     The kernel lets only owners set times and modes, and clients take a refusal for a failed upload.
     """
     uid = uid_of(account_id)
-    mode, holds, rests = _kind(entry)
+    mode, holds, rests = _kind(entry.state, directory=entry.directory)
     return Node(
         inode=inodes.pack(Kind.ENTRY, account_id, entry.id),
         name=entry.name if entry.parent_id is not None else entry.job_name,
@@ -226,48 +216,52 @@ def entry_node(entry: entries.Entry, account_id: int) -> Node:
         upload_id=entry.upload_id,
         holds=holds,
         rests=rests,
+        above=_above(entry, account_id),
     )
 
 
-def _below(found: Sequence[Child], account_id: int) -> Iterator[Listed]:
+def _above(entry: entries.Entry, account_id: int) -> int:
+    if entry.parent_id is None:
+        return inodes.pack(Kind.ACCOUNT, account_id, account_id)
+    return inodes.pack(Kind.ENTRY, account_id, entry.parent_id)
+
+
+def _below(found: Sequence[Child], directory: Inode) -> Iterator[Listed]:
     """Yield what a directory holds as `entry_node` would return it."""
-    uid = uid_of(account_id)
-    for one in found:
-        mode, holds, rests = _kind(one, settled=_LISTED)
-        links = 2 + one.subdirectories if one.directory else 1
-        inode = inodes.pack(Kind.ENTRY, account_id, one.id)
+    uid, above = uid_of(directory.account), inodes.pack(*directory)
+    first = inodes.pack(Kind.ENTRY, directory.account, 0)
+    for row, name, is_folder, mtime, ctime, atime, size, upload, state, subdirectories in found:
+        mode, holds, rests = _kind(state, directory=is_folder, settled=_LISTED)
+        links = 2 + subdirectories if is_folder else 1
         node = Node(
-            inode, one.name, mode, uid, uid, one.mtime_ns, one.ctime_ns, one.atime_ns, one.size,
-            links, one.upload_id, holds, rests,
+            first + row, name, mode, uid, uid, mtime, ctime, atime, size, links, upload, holds, rests,
+            above,
         )  # fmt: skip
-        yield Listed(node, one.id)
+        yield Listed(node, row)
 
 
-def _kind(entry: entries.Entry | Child, *, settled: float = _LONGER) -> tuple[int, float, bool]:
+def _kind(
+    state: str | None, *, directory: bool, settled: float = _LONGER
+) -> tuple[int, float, bool]:
     """Return an entry's mode, for how long it holds (*settled*: if it is), and whether it rests."""
-    if entry.directory:
+    if directory:
         return _DIRECTORY_MODE, _BRIEFLY, True
-    holds = settled if entry.state in _SETTLED else _BRIEFLY
-    return FILE_MODE, holds, entry.state != UploadState.RECEIVING
+    return FILE_MODE, settled if state in _SETTLED else _BRIEFLY, state != UploadState.RECEIVING
 
 
 def overview_node(entry: entries.Entry) -> Node:
     """Return an entry as root sees it in `.jobfs/all`: nobody's, and read-only."""
+    above = inodes.pack(Kind.ADMIN, 0, admin.ALL.row)
+    if entry.parent_id is not None:
+        above = inodes.pack(Kind.OVERVIEW, 0, entry.parent_id)
     return entry_node(entry, 0)._replace(
         inode=inodes.pack(Kind.OVERVIEW, 0, entry.id), uid=0, gid=0,
-        mode=_OVERVIEW_MODES[entry.directory], holds=0,
+        mode=_OVERVIEW_MODES[entry.directory], holds=0, above=above,
     )  # fmt: skip
 
 
 def _is_in_overview(directory: Inode) -> bool:
     return directory.kind is Kind.OVERVIEW or directory == (Kind.ADMIN, 0, admin.ALL.row)
-
-
-def _above_in_overview(connection: Connection, inode: Inode) -> Node:
-    parent_id = overview.entry(connection, inode).parent_id
-    if parent_id is None:
-        return _admin_node(admin.ALL)
-    return overview_node(overview.entry(connection, Inode(Kind.OVERVIEW, 0, parent_id)))
 
 
 def fixed_node(number: int) -> Node | None:
@@ -293,14 +287,6 @@ def fixed_children(directory: int, *, after: int) -> list[Listed] | None:
     if inode.kind is not Kind.ADMIN or inode.row == admin.ALL.row:
         return None
     return [Listed(_admin_node(one), one.row) for one in admin.PLACES if one.row > after]
-
-
-def fixed_parent(directory: int) -> Node | None:
-    """Return the directory above one if no database is needed to know it."""
-    inode = inodes.unpack(directory)
-    if inode.kind is Kind.ADMIN and inode.row != admin.DIRECTORY.row:
-        return _admin_node(admin.DIRECTORY)
-    return None if inode.kind in {Kind.ENTRY, Kind.OVERVIEW} else _root()
 
 
 def _reports_listed(connection: Connection, inode: Inode, after: int) -> list[Listed]:
@@ -344,9 +330,11 @@ def _admin_listed(after: int) -> list[Listed]:
 
 
 def _admin_node(place: admin.Place) -> Node:
+    is_top = place.row == admin.DIRECTORY.row
+    above = inodes.ROOT_INODE if is_top else inodes.pack(Kind.ADMIN, 0, admin.DIRECTORY.row)
     return Node(
         inode=inodes.pack(Kind.ADMIN, 0, place.row), name=place.name, mode=place.mode, uid=0, gid=0,
-        links=2 if stat.S_ISDIR(place.mode) else 1, mtime_ns=0, ctime_ns=0, atime_ns=0,
+        links=2 if stat.S_ISDIR(place.mode) else 1, mtime_ns=0, ctime_ns=0, atime_ns=0, above=above,
     )  # fmt: skip
 
 
@@ -383,5 +371,5 @@ def _account_node(account: entries.Account) -> Node:
 def _root() -> Node:
     return Node(
         inode=inodes.ROOT_INODE, name="/", mode=_ROOT_MODE, uid=0, gid=0, links=2,
-        mtime_ns=0, ctime_ns=0, atime_ns=0,
+        mtime_ns=0, ctime_ns=0, atime_ns=0, holds=_BRIEFLY,
     )  # fmt: skip

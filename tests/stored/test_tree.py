@@ -196,15 +196,15 @@ def test_the_mounts_root_holds_a_root_for_each_account(connection: Connection, a
     assert (root.uid, root.gid) == (0, 20_000 + anna)
     assert oct(root.mode) == "0o40750"
     assert listed(connection, inodes.ROOT_INODE) == ["anna", "berta", ".jobfs"]
-    assert views.parent(connection, root_of(berta)).inode == inodes.ROOT_INODE
+    assert views.node(connection, root_of(berta)).above == inodes.ROOT_INODE
 
 
 def test_a_directory_knows_the_one_above_it(connection: Connection, anna: int) -> None:
     mkdir(connection, anna, "Wedding/Class 1")
     directory, album = look(connection, anna, "Wedding"), look(connection, anna, "Wedding/Class 1")
 
-    assert views.parent(connection, album.inode) == look(connection, anna, "Wedding")
-    assert views.parent(connection, directory.inode).inode == root_of(anna)
+    assert album.above == directory.inode
+    assert directory.above == root_of(anna)
 
 
 def test_a_directory_counts_the_directories_in_it_as_links(
@@ -429,7 +429,6 @@ def assert_gone(
         partial(views.node, connection, file),
         partial(views.child, connection, directory, b"a.jpg"),
         partial(views.children, connection, directory, after=0, limit=9),
-        partial(views.parent, connection, directory),
         partial(changes.mkdir, connection, directory, b"new", now=NOW),
         partial(create, connection, directory, b"new"),
         partial(changes.unlink, connection, directory, b"a.jpg", now=NOW),
