@@ -8,10 +8,7 @@ What takes less time than a thread takes to begin with it, and waits for nobody,
 """
 
 import logging
-import math
-import resource
 import sqlite3
-import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, suppress
@@ -22,6 +19,7 @@ import trio
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from jobfs.at_once import AtOnce
 from jobfs.bells import Bell
 from jobfs.catalog import feed
 from jobfs.catalog.engine import Catalog, Mark
@@ -40,48 +38,6 @@ T = TypeVar("T")
 TRIES = 3
 #: What PostgreSQL says of it. Source: its manual, appendix A: serialization_failure, deadlock_detected.
 _UNDONE = {"40001", "40P01"}
-
-#: Seconds that a call may take on the event loop's thread, and for which threads take all of them when one
-#: has waited for longer.
-_LONGEST_CALL, _IN_THREADS = 0.05, 1.0
-
-
-def _waits() -> int:
-    """Return how often this thread has waited for something: having to wait for a processor is none."""
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-
-
-class AtOnce:
-    """Makes short calls on the event loop's thread: to SQLite, and to a disk that writes into memory.
-
-    A disk that stalls is noticed by the first call that it keeps: then threads take over for a while, so that
-    whoever wants nothing of that disk does not wait for it.
-    """
-
-    def __init__(self) -> None:
-        self._threads_until = -math.inf
-
-    @property
-    def is_wise(self) -> bool:
-        """Whether a call may be made on this thread now."""
-        return time.monotonic() >= self._threads_until
-
-    def call(self, call: Callable[[], T]) -> T:
-        """Make a call here."""
-        waits, began = _waits(), time.monotonic()
-        try:
-            return call()
-        finally:
-            now = time.monotonic()
-            if now - began > _LONGEST_CALL and _waits() > waits:
-                self._threads_until = now + _IN_THREADS
-
-    async def run(self, call: Callable[[], T]) -> T:
-        """Make a call here if that is wise, else in a thread."""
-        if not self.is_wise:
-            return await trio.to_thread.run_sync(call)
-        return self.call(call)
-
 
 #: Transactions after which the log is brought into the database.
 _BETWEEN_CHECKPOINTS = 200
@@ -380,12 +336,12 @@ async def follow(
 ) -> AsyncGenerator[tuple[feed.Position, list[feed.Event]], None]:
     """Yield what happens after *position*, for ever: (the position behind a batch, the batch).
 
-    *kinds*: only events of these; None: all.
+    *kinds*: only events of these; None: all. A batch is empty if nothing but others has happened.
     """
     while True:
         seen = await _read_patiently(database, position, kinds)
-        position = seen.position
-        if seen.events:
+        if seen.position != position:
+            position = seen.position
             yield position, seen.events
         elif seen.held_back:
             await trio.sleep(HELD_BACK)

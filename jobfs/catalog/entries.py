@@ -204,7 +204,7 @@ def move(
     """Put an entry, with all that is in it, under another name or into another directory."""
     place: dict[str, Any] = {"parent_id": parent.id, "name": name, "name_key": entry_key(name)}
     place |= {"stem_key": stem_key(name), "sent_as": None, "ctime_ns": now_ns}
-    connection.execute(update(EntryRow).where(EntryRow.id == entry.id).values(**place))
+    prepared.change(connection, EntryRow, entry.id, **place)
     if parent.job_id != entry.job_id:
         _move_to_job(connection, entry.id, parent.job_id)
     assert entry.parent_id is not None
@@ -233,18 +233,15 @@ def set_times(
     now_ns: int,
 ) -> None:
     """Set the times a client gave; None leaves one as it is. Of an entry that was purged: nothing."""
-    values = {"ctime_ns": now_ns}
-    if mtime_ns is not None:
-        values["mtime_ns"] = mtime_ns
-    if atime_ns is not None:
-        values["atime_ns"] = atime_ns
-    changed = update(EntryRow).where(EntryRow.id == entry_id).values(**values)
-    job_id = connection.execute(changed.returning(EntryRow.job_id)).scalar()
-    if job_id is None:
+    times = {"ctime_ns": now_ns, "mtime_ns": mtime_ns, "atime_ns": atime_ns}
+    values = {name: at for name, at in times.items() if at is not None}
+    of_job = _JOB_OF.first(connection, entry=entry_id)
+    if of_job is None:
         return
+    prepared.change(connection, EntryRow, entry_id, **values)
     feed.append(
         connection, EventKind.ENTRY_CHANGED,
-        account_id=account_id, job_id=job_id, entry_id=entry_id, data=values,
+        account_id=account_id, job_id=of_job.job_id, entry_id=entry_id, data=values,
     )  # fmt: skip
 
 
@@ -406,6 +403,7 @@ _SEEN = GRANTED.where(EntryRow.removed_at.is_(None), JobRow.status == JobStatus.
 #: Of entries whatever their jobs' status, removed ones too.
 ANY = _entries(literal(Right.EDIT.value))
 _NAMED = (EntryRow.parent_id == bindparam("parent")) & (EntryRow.name_key == bindparam("key"))
+_JOB_OF = Prepared(select(EntryRow.job_id).where(_THIS))
 _EXISTING = Prepared(ANY.where(_THIS))
 _ROOT = Prepared(ANY.where(EntryRow.job_id == bindparam("job"), EntryRow.parent_id.is_(None)))
 _STANDING = Prepared(ANY.where(_NAMED, EntryRow.removed_at.is_(None)))

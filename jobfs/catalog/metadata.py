@@ -86,13 +86,11 @@ def entry_changed(connection: Connection, entry_id: int) -> None:
 
     Of one that is gone from the trash by now: nothing.
     """
-    query = select(EntryRow.parent_id, EntryRow.name).where(EntryRow.id == entry_id)
-    row = connection.execute(query).one_or_none()
+    row = _PLACE.first(connection, entry=entry_id)
     if row is None:
         return
-    its_photo = select(PhotoRow.id).where(PhotoRow.entry_id == entry_id, PhotoRow.current)
-    for photo_id in connection.execute(its_photo).scalars().all():
-        refresh(connection, photo_id)
+    for photo in _PHOTOS.all(connection, entry=entry_id):
+        refresh(connection, photo.id)
     name_changed(connection, row.parent_id, row.name)
 
 
@@ -168,6 +166,12 @@ _PHOTO = Prepared(
     .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
     .outerjoin(UploadMetadataRow, UploadMetadataRow.upload_id == PhotoRow.upload_id)
     .where(PhotoRow.id == bindparam("photo"))
+)
+_PLACE = Prepared(
+    select(EntryRow.parent_id, EntryRow.name).where(EntryRow.id == bindparam("entry"))
+)
+_PHOTOS = Prepared(
+    select(PhotoRow.id).where(PhotoRow.entry_id == bindparam("entry"), PhotoRow.current)
 )
 _FORGET = tuple(
     Prepared(delete(table).where(table.photo_id == bindparam("photo"))) for table in _OF_PHOTO

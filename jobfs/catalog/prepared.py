@@ -164,7 +164,11 @@ def change(connection: Connection, row: type, this: int, /, **values: Any) -> No
 
 
 def add(connection: Connection, row: type, /, **values: Any) -> int:
-    """Add a row; returns its id."""
+    """Add a row; returns its id, which may be given."""
+    if "id" in values:
+        insert(row, *values).all(connection, **values)
+        given: int = values["id"]
+        return given
     found: int = insert(row, *values, returning="id").one(connection, **values).id
     return found
 

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
-    func,
     literal,
     or_,
     select,
@@ -20,7 +19,7 @@ from jobfs.catalog import entries, feed, outcomes, prepared
 from jobfs.catalog.entries import Entry
 from jobfs.catalog.numbers import Ids
 from jobfs.catalog.prepared import OnPostgreSQL, Prepared
-from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, JobRow, UploadRow
+from jobfs.catalog.schema import BlobRow, EntryRow, JobRow, UploadRow
 from jobfs.domain.events import EventKind
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.uploads import SEALED, Change, UploadState, after
@@ -101,30 +100,6 @@ def current(connection: Connection, entry_id: int, *, lock: bool = False) -> Upl
         _LOCK_CURRENT.all(connection, entry=entry_id)
     row = _CURRENT.first(connection, entry=entry_id)
     return None if row is None else _upload(row)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
-    """What people may ask about the version a file shows; *number* counts the file's versions."""
-
-    state: str
-    sha256: str | None
-    reason: str | None
-    account: str | None
-    number: int
-
-
-def details(connection: Connection, entry_id: int) -> Details:
-    """Return the particulars of the version that a file shows."""
-    versions = select(func.count()).where(UploadRow.entry_id == entry_id).scalar_subquery()
-    query = (
-        select(UploadRow.state, BlobRow.sha256, UploadRow.reason, AccountRow.name, versions)
-        .join(BlobRow, BlobRow.id == UploadRow.blob_id)
-        .outerjoin(AccountRow, AccountRow.id == UploadRow.account_id)
-        .where(UploadRow.entry_id == entry_id, UploadRow.current)
-    )
-    state, sha256, reason, account, number = connection.execute(query).one()
-    return Details(state=state, sha256=sha256, reason=reason, account=account, number=number)
 
 
 def is_planned(connection: Connection, upload: Upload) -> bool:

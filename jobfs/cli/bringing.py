@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from jobfs.blobs.refusals import LostBytesError, StoreFailedError
 from jobfs.blobs.store import new_key
-from jobfs.catalog import problems, uploads
+from jobfs.catalog import particulars, problems
 from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.cli import sources, targets
 from jobfs.cli.output import printable
@@ -162,7 +162,7 @@ class Bringing:
     def _has_the_same_bytes(self, there: Entry, file: SourceFile) -> bool:
         with self.studio.reading() as connection:
             shown = importing.comparable(connection, there, file.found.st_size)
-            known = None if shown is None else uploads.details(connection, there.id).sha256
+            known = None if shown is None else particulars.of_shown(connection, there.id).sha256
         if shown is None:
             return False
         try:

@@ -2,16 +2,18 @@
 
 import logging
 import math
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
 import trio
 
+from jobfs.at_once import AtOnce
 from jobfs.blobs.refusals import LostBytesError
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog.refusals import CatalogUnavailableError
-from jobfs.database import AtOnce, Database
+from jobfs.database import Database
 from jobfs.domain import inodes
 from jobfs.domain.judgement import Evidence
 from jobfs.domain.uploads import UploadState
@@ -29,8 +31,8 @@ log = logging.getLogger(__name__)
 _PAUSE = 1.0
 
 #: Seconds within which handles are released together: the transactions of a connection's next files are
-#: faster without them between.
-_TOGETHER = 0.01
+#: faster without them between. As long as one follows another, more of them.
+_TOGETHER, _IN_A_BURST = 0.01, 0.1
 
 
 class Closing:
@@ -139,16 +141,23 @@ class Closing:
 
     async def hand_over(self) -> None:
         """Let ingest begin, for ever, with what was released; with all of a moment in one transaction."""
+        burst_ends = -math.inf
         async for first in self._each_released:
             await trio.sleep(_TOGETHER)
-            released = [first]
-            with suppress(trio.WouldBlock):
-                while True:
-                    released.append(self._each_released.receive_nowait())
+            released = [first, *self._released_meanwhile()]
+            if len(released) > 1 or trio.current_time() < burst_ends:
+                await trio.sleep(_IN_A_BURST)
+                released += self._released_meanwhile()
             with suppress(CatalogUnavailableError):  # then their tasks wait for their time
                 await self._database.write_lazily(
                     versions.released, released, now=datetime.now(UTC)
                 )
+            burst_ends = trio.current_time() + _IN_A_BURST
+
+    def _released_meanwhile(self) -> Iterator[int]:
+        with suppress(trio.WouldBlock):
+            while True:
+                yield self._each_released.receive_nowait()
 
     async def settle_left_over(self) -> None:
         """Settle, for ever, what could not be settled when the kernel released its last handle."""

@@ -11,11 +11,12 @@ from functools import partial
 import trio
 
 from jobfs import metrics
+from jobfs.at_once import AtOnce
 from jobfs.blobs.store import BlobStore, new_key
 from jobfs.catalog import uploads
 from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.uploads import Upload
-from jobfs.database import AtOnce, Database
+from jobfs.database import Database
 from jobfs.domain import inodes
 from jobfs.domain.uploads import UploadState
 from jobfs.errors import JobfsError
@@ -153,6 +154,34 @@ class OpenFiles:
     async def write(self, number: int, offset: int, data: bytes) -> int:
         """Store *data* and return its length, or raise; never less."""
         handle = self.table.writable(number)
+        version = handle.version
+        if version is None or not self._may_write_at_once(handle, version, offset, len(data)):
+            await self._write_in_turn(handle, offset, data)
+        else:
+            try:
+                self._disk.call(partial(write_fully, version.descriptor, offset, data))
+            except OSError:
+                version.note_failure()
+                raise
+            version.note_write(offset, len(data))
+        handle.moved += len(data)
+        _WRITTEN.add(len(data))
+        return len(data)
+
+    def _may_write_at_once(
+        self, handle: Handle, version: OpenVersion, offset: int, length: int
+    ) -> bool:
+        """Whether nobody has to be waited for, or asked: so it is with nearly every write."""
+        return (
+            version.receiving
+            and version.detached is None
+            and not handle.flags & os.O_APPEND
+            and self.quotas.knows_room(version, length, offset=offset)
+            and self._disk.is_wise
+            and not self._is_due(version, offset + length)
+        )
+
+    async def _write_in_turn(self, handle: Handle, offset: int, data: bytes) -> None:
         version = await self._writable(handle)
         appending = bool(handle.flags & os.O_APPEND)
         with version.moving_bytes() as descriptor, version.noting_failure():
@@ -162,13 +191,14 @@ class OpenFiles:
                 offset = version.reserve(len(data))
             await self._disk.run(partial(write_fully, descriptor, offset, data))
             version.note_write(offset, len(data))
-            if self._store.waits_for_disk and offset + len(data) >= version.on_its_way + _AT_ONCE:
+            if self._is_due(version, offset + len(data)):
                 start, version.on_its_way = version.on_its_way, offset + len(data)
                 begin = partial(self._store.begin_sync, descriptor, start, version.on_its_way)
                 await self._disk.run(begin)
-        handle.moved += len(data)
-        _WRITTEN.add(len(data))
-        return len(data)
+
+    def _is_due(self, version: OpenVersion, end: int) -> bool:
+        """Whether the disk is to begin with what has come up to *end*."""
+        return self._store.waits_for_disk and end >= version.on_its_way + _AT_ONCE
 
     async def truncate(self, number: int, size: int) -> None:
         """Cut or grow the file of a handle. To the size it has: nothing happens."""

@@ -48,6 +48,11 @@ class Quotas:
         for account_id in list(self._read):
             await self.refresh(account_id)
 
+    def knows_room(self, version: OpenVersion, length: int, *, offset: int | None = None) -> bool:
+        """Whether *length* bytes at *offset* are let in, as far as is remembered: see `require_room`."""
+        account_id = version.upload.account_id
+        return account_id is None or self._fits(account_id, version, length, offset)
+
     async def require_room(
         self, version: OpenVersion, length: int, *, offset: int | None = None
     ) -> None:
@@ -107,8 +112,9 @@ class Quotas:
         return known is not None and known.quota is not None
 
     def _fits(self, account_id: int, version: OpenVersion, length: int, offset: int | None) -> bool:
-        if account_id not in self._read:
-            return False
+        known = self._read.get(account_id)
+        if known is None or known.quota is None:
+            return known is not None
         return self._usage(account_id).has_room_for(_end(version, length, offset) - version.extent)
 
     def _usage(self, account_id: int) -> Usage:

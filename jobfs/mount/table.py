@@ -70,6 +70,10 @@ class HandleTable:
         """Go over the handles there are at this moment."""
         return iter(list(self._handles.values()))
 
+    def __contains__(self, number: int) -> bool:
+        """Whether a handle is open."""
+        return number in self._handles
+
     def lock(self, inode: int) -> Turn:
         """Return the lock of a file; every view of it shares one."""
         return self._turns.setdefault(inodes.unpack(inode).row, Turn())

@@ -126,8 +126,9 @@ class OpenVersion:
 
     def note_write(self, offset: int, length: int) -> None:
         """Record that bytes were written."""
-        self.size = max(self.size, offset + length)
-        self.written.add(offset, offset + length)
+        end = offset + length
+        self.size = max(self.size, end)
+        self.written.add(offset, end)
         self.wrote_ns = time.time_ns()
         self.changed = True
 
@@ -161,10 +162,9 @@ class OpenVersion:
 
 def write_fully(descriptor: int, offset: int, data: bytes) -> None:
     """Write all of *data*; the disk may take less at once. Raises OSError."""
-    view = memoryview(data)
-    while view:
-        done = os.pwrite(descriptor, view, offset)
-        view, offset = view[done:], offset + done
+    done = os.pwrite(descriptor, data, offset)
+    while done < len(data):
+        done += os.pwrite(descriptor, memoryview(data)[done:], offset + done)
 
 
 def glance(version: OpenVersion) -> Evidence | None:

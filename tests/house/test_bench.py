@@ -10,7 +10,7 @@ from jobfs.domain import completeness
 from jobfs.domain.completeness import Structure
 from tests.bench import sources
 from tests.bench.comparing import Options
-from tests.bench.figures import FIGURES
+from tests.bench.figures import CONTESTS, CURVES, FIGURES, One
 
 RUN = Path(__file__).parents[1] / "bench/run"
 
@@ -22,8 +22,20 @@ def test_every_figure_is_listed_with_its_goal() -> None:
     assert names == [figure.name for figure in FIGURES]
 
 
-def test_no_two_figures_have_one_name() -> None:
-    assert len({figure.name for figure in FIGURES}) == len(FIGURES)
+def test_nothing_that_is_measured_has_the_name_of_something_else() -> None:
+    measured: tuple[One, ...] = (*FIGURES, *CONTESTS, *CURVES)
+    names = [one.name for one in measured]
+
+    assert len(set(names)) == len(names)
+
+
+def test_every_contest_is_listed_after_the_figure_it_is_named_after() -> None:
+    listed = subprocess.run([RUN, "--list"], capture_output=True, text=True, check=True).stdout
+
+    names = [line.partition(":")[0] for line in listed.splitlines()]
+    for contest in CONTESTS:
+        assert contest.name == f"binding-{contest.figure.name}"
+        assert names.index(contest.figure.name) < names.index(contest.name)
 
 
 def test_what_is_uploaded_are_whole_pictures_of_the_size_asked_for_each_unlike_all_others(

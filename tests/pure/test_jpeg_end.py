@@ -144,6 +144,17 @@ def test_a_large_whole_jpeg_costs_a_few_small_reads() -> None:
     assert sum(file.sizes) < 512 * 1024
 
 
+def test_segments_are_leapt_over() -> None:
+    """Colour profiles, previews and a program's notes take up to 64 KiB each."""
+    long = segment(0xEC, bytes(0xFFFF - 2))
+    file = CountingReader(LARGE[:2] + 10 * long + LARGE[2:])
+
+    finding = inspect(file.read_at, len(file.content))
+
+    assert finding.structure is Structure.WHOLE
+    assert sum(file.sizes) < 2 * len(long)
+
+
 def test_each_byte_of_a_cut_jpeg_is_read_about_once() -> None:
     file = CountingReader(LARGE[:-2])
 

@@ -9,10 +9,11 @@ import pytest
 import trio
 from sqlalchemy import text
 
+from jobfs.at_once import AtOnce
 from jobfs.catalog import feed
 from jobfs.catalog.engine import Catalog, Connection
 from jobfs.catalog.feed import START
-from jobfs.database import AtOnce, Database
+from jobfs.database import Database
 from jobfs.domain.events import EventKind
 
 

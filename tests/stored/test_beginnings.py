@@ -11,11 +11,12 @@ import trio
 import trio.testing
 from sqlalchemy import text
 
+from jobfs.at_once import AtOnce
 from jobfs.blobs.store import BlobStore, new_key
 from jobfs.catalog import uploads
 from jobfs.catalog.engine import Catalog, Connection
 from jobfs.catalog.uploads import Upload
-from jobfs.database import AtOnce, Database
+from jobfs.database import Database
 from jobfs.domain.uploads import UploadState
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.handles import Opener

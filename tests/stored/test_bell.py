@@ -174,7 +174,7 @@ async def test_a_burst_of_commits_is_looked_at_once_in_a_rest(
     async with bell(looks):
         while autojump_clock.current_time() < began + 1:
             plain_sql(on_sqlite.catalog, "UPDATE job SET title = title || '.'")
-            await trio.sleep(between)
+            await trio.sleep_until(autojump_clock.current_time() + between)
 
     assert len(looks.made) <= 1 / REST + 5
     looks.dispose()

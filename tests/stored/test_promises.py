@@ -10,11 +10,12 @@ import pytest
 import trio
 import trio.testing
 
+from jobfs.at_once import AtOnce
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import feed, uploads
 from jobfs.catalog.engine import Catalog, Connection
 from jobfs.catalog.feed import START
-from jobfs.database import AtOnce, Database
+from jobfs.database import Database
 from jobfs.domain.events import EventKind
 from jobfs.domain.uploads import Change
 from jobfs.mount.table import Turn

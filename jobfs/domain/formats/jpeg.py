@@ -12,7 +12,7 @@ MPF segment says how far appended pictures reach.
 
 Reading it all takes about 1 ms per MB, so the end is tried first. If the 64 KiB before a final
 EOI hold coded data alone, no segment can reach over that EOI (segments are at most 64 KiB), so it
-is real. A file that was cut has no such end.
+is real. A file that was cut has no such end. Segments are leapt over, so little is read of each.
 
 Source: ITU-T T.81, annex B.
 """
@@ -24,12 +24,14 @@ from jobfs.domain.formats.finding import Finding, not_an_image, truncated, unkno
 from jobfs.domain.formats.window import ReadAt, Window
 
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xef\xfe]")  # all but restarts and reserved codes
-_MARKER_SIZE = 2
+_MARKER_SIZE, _HEAD_SIZE = 2, 4  # bytes; of a marker, and of it with the length that follows
 _SOI, _EOI, _SOS, _APP2 = 0xD8, 0xD9, 0xDA, 0xE2
 _LONGEST_SEGMENT = _MARKER_SIZE + 0xFFFF
-_TAIL = 2 * _LONGEST_SEGMENT  # so up to 64 KiB of zeros may follow the EOI
+#: Bytes of the ends that are tried: nearly always the first is enough, and up to 64 KiB of zeros may follow
+#: the EOI.
+_TAILS = (_LONGEST_SEGMENT + _MARKER_SIZE, 2 * _LONGEST_SEGMENT)
 
-_READ_AHEAD = 64 * 1024  # bytes
+_LEAP, _LOOK_THROUGH = 4 * 1024, 64 * 1024  # bytes read at once
 #: 65,535 bytes each: enough for 650 MB of metadata. More are an attempt to keep us busy.
 _MOST_SEGMENTS = 10_000
 _FURTHEST = 512 * 1024 * 1024  # bytes searched for the EOI, in case a sparse file goes on for ever
@@ -37,7 +39,7 @@ _FURTHEST = 512 * 1024 * 1024  # bytes searched for the EOI, in case a sparse fi
 
 def inspect(read: ReadAt, size: int) -> Finding:
     """Tell whether the first picture's EOI, and every picture that it announces, is there."""
-    window = Window(read, min(size, _FURTHEST), ahead=_READ_AHEAD)
+    window = Window(read, min(size, _FURTHEST), ahead=_LEAP, furthest=_LOOK_THROUGH)
     appended: int | None = None  # where the index of appended pictures stands
     in_picture = False
     position = _MARKER_SIZE
@@ -45,27 +47,23 @@ def inspect(read: ReadAt, size: int) -> Finding:
         marker = window.search(_MARKER, position, _MARKER_SIZE)
         if marker is None:
             return _without_end(size, in_picture=in_picture)
-        code = window.at(marker, _MARKER_SIZE)[1]
+        head = window.at(marker, _HEAD_SIZE)
+        code = head[1]
         if code == _EOI:
             if not in_picture:
                 return not_an_image("this JPEG file holds no picture")
-            return _ended(Window(read, size, ahead=_READ_AHEAD), marker + _MARKER_SIZE, appended)
+            return _ended(Window(read, size, ahead=_LEAP), marker + _MARKER_SIZE, appended)
         if code == _SOI:
             return truncated("JPEG", size, "breaks off, and another picture begins")
-        position = marker + _MARKER_SIZE + _segment_length(window, marker)
+        length = int.from_bytes(head[_MARKER_SIZE:], "big") if len(head) == _HEAD_SIZE else size
+        position = marker + _MARKER_SIZE + length
         if code == _APP2 and window.at(marker + 4, len(mpf.SIGNATURE)) == mpf.SIGNATURE:
             appended = marker + 4 + len(mpf.SIGNATURE)
         if code == _SOS and not in_picture:
             in_picture = True
-            if _ends_with_coded_data(read, position, size):
+            if any(_ends_with_coded_data(read, position, size, tail) for tail in _TAILS):
                 return whole("JPEG")
     return unknown_end("JPEG", f"it has more than {_MOST_SEGMENTS:,} segments")
-
-
-def _segment_length(window: Window, marker: int) -> int:
-    """Return how many bytes follow the marker; beyond the end if the length itself was cut."""
-    length = window.number(marker + _MARKER_SIZE, 2, "big")
-    return window.size if length is None else length
 
 
 def _without_end(size: int, *, in_picture: bool) -> Finding:
@@ -82,12 +80,12 @@ def _ended(window: Window, end: int, appended: int | None) -> Finding:
     return whole("JPEG")
 
 
-def _ends_with_coded_data(read: ReadAt, scan: int, size: int) -> bool:
+def _ends_with_coded_data(read: ReadAt, scan: int, size: int, length: int) -> bool:
     """Tell whether the file ends in coded data and EOI, but for zeros; *scan* is where data begin.
 
-    False does not say that the picture has no end, only that this quick look did not show it.
+    False does not say that the picture has no end, only that a look at *length* bytes did not show it.
     """
-    start = max(scan, size - _TAIL)
+    start = max(scan, size - length)
     tail = read(start, size - start).rstrip(b"\0") if start < size else b""
     eoi = len(tail) - _MARKER_SIZE
     found = _MARKER.search(tail)

@@ -12,13 +12,15 @@ class Window:
     """The bytes of one file, with the piece that was read last kept.
 
     *ahead* is how many bytes one read fetches at least: many for a format that is walked in
-    small steps, few for one that is walked in leaps.
+    small steps, few for one that is walked in leaps. Where one read begins within the last, or right
+    behind it, it fetches twice as many as that did, up to *furthest*: then all of it is looked through.
     """
 
-    def __init__(self, read: ReadAt, size: int, *, ahead: int) -> None:
+    def __init__(self, read: ReadAt, size: int, *, ahead: int, furthest: int | None = None) -> None:
         self.size = size
         self._read = read
-        self._ahead = ahead
+        self._ahead = self._next = ahead
+        self._furthest = furthest or ahead
         self._start = 0
         self._piece = b""
 
@@ -29,7 +31,9 @@ class Window:
             return b""
         first = offset - self._start
         if first < 0 or first + count > len(self._piece):
-            self._piece = self._read(offset, max(count, self._ahead))
+            goes_on = 0 <= first <= len(self._piece) and self._piece
+            self._next = min(self._next * 2, self._furthest) if goes_on else self._ahead
+            self._piece = self._read(offset, max(count, self._next))
             self._start = offset
             first = 0
         return self._piece[first : first + count]
