@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two rings that are heard by the mount: a change must reach its clients within 0.1 s; and by
 #: the other roles, each of which takes half a millisecond of a processor to look.
-REST, LONG_REST = 0.03, 0.1
+REST, LONG_REST = 0.05, 0.1
 
 
 class Bell:

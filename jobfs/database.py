@@ -343,9 +343,9 @@ async def follow(
         if seen.position != position:
             position = seen.position
             yield position, seen.events
-        elif seen.held_back:
+        if seen.held_back:
             await trio.sleep(HELD_BACK)
-        else:
+        elif not seen.events:
             await rings.wait()
 
 
