@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two rings that are heard by the mount: a change must reach its clients within 0.1 s; and by
-#: the other roles, each of which takes half a millisecond of a processor to look.
-REST, LONG_REST = 0.05, 0.1
+#: Seconds between two rings that are heard by the mount: a change must reach its clients within 0.1 s, and
+#: may come just after a look and then wait for a ring; and by the other roles, each of which takes half a
+#: millisecond of a processor to look.
+REST, LONG_REST = 0.03, 0.1
 
 
 class Bell:

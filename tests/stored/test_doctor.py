@@ -175,6 +175,19 @@ def test_a_quick_resizer_that_does_not_load_is_warned_of(
     assert finding.text == "renditions take 1.7 times as long: no such wheel"
 
 
+def test_a_quick_resizer_with_which_no_decoder_could_begin_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As one would be that was built for another processor."""
+    (tmp_path / "cykooz_resizer.py").write_text("import os; os.kill(os.getpid(), 4)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    (finding,) = machine.resizing()
+
+    assert finding.result is Result.UNFIT
+    assert finding.text == "cykooz_resizer cannot be loaded, nor a decoder begun: SIGILL"
+
+
 def test_somebody_else_than_root_is_told_so(here: Machine) -> None:
     asked = [sys.executable, "-m", "jobfs", "--config", str(here.config_file), "doctor"]
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

@@ -67,7 +67,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     ),
     "resizing": (
         "Install it beside jobfs, by the same pip: pip install cykooz-resizer. There are wheels for x86_64;"
-        " elsewhere it takes Rust. Renditions are the same without."
+        " elsewhere it takes Rust. Renditions are the same without: pip uninstall cykooz-resizer."
     ),
     "settings": (
         "chmod o-rwx FILE; or keep the password in a file of its own: [jobfs] database_password_file."

@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -130,8 +131,12 @@ def resizing() -> Iterator[Finding]:
     status, said = _run(sys.executable, "-P", "-c", f"import {_RESIZER}")
     if status == 0:
         yield ok("resizing", f"{_RESIZER} loads")
+    elif status < 0:
+        ended = signal.Signals(-status).name
+        yield unfit("resizing", f"{_RESIZER} cannot be loaded, nor a decoder begun: {ended}")
     else:
-        yield warning("resizing", f"renditions take 1.7 times as long: {said.split(': ')[-1]}")
+        why = said.rpartition("Error: ")[2]
+        yield warning("resizing", f"renditions take 1.7 times as long: {why}")
 
 
 def _soft_limit(pid: int) -> int:

@@ -27,9 +27,7 @@ _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xef\xfe]")  # all but restarts and r
 _MARKER_SIZE, _HEAD_SIZE = 2, 4  # bytes; of a marker, and of it with the length that follows
 _SOI, _EOI, _SOS, _APP2 = 0xD8, 0xD9, 0xDA, 0xE2
 _LONGEST_SEGMENT = _MARKER_SIZE + 0xFFFF
-#: Bytes of the ends that are tried: nearly always the first is enough, and up to 64 KiB of zeros may follow
-#: the EOI.
-_TAILS = (_LONGEST_SEGMENT + _MARKER_SIZE, 2 * _LONGEST_SEGMENT)
+_TAIL = 2 * _LONGEST_SEGMENT  # so up to 64 KiB of zeros may follow the EOI
 
 _LEAP, _LOOK_THROUGH = 4 * 1024, 64 * 1024  # bytes read at once
 #: 65,535 bytes each: enough for 650 MB of metadata. More are an attempt to keep us busy.
@@ -61,7 +59,7 @@ def inspect(read: ReadAt, size: int) -> Finding:
             appended = marker + 4 + len(mpf.SIGNATURE)
         if code == _SOS and not in_picture:
             in_picture = True
-            if any(_ends_with_coded_data(read, position, size, tail) for tail in _TAILS):
+            if _ends_with_coded_data(read, position, size):
                 return whole("JPEG")
     return unknown_end("JPEG", f"it has more than {_MOST_SEGMENTS:,} segments")
 
@@ -80,12 +78,12 @@ def _ended(window: Window, end: int, appended: int | None) -> Finding:
     return whole("JPEG")
 
 
-def _ends_with_coded_data(read: ReadAt, scan: int, size: int, length: int) -> bool:
+def _ends_with_coded_data(read: ReadAt, scan: int, size: int) -> bool:
     """Tell whether the file ends in coded data and EOI, but for zeros; *scan* is where data begin.
 
-    False does not say that the picture has no end, only that a look at *length* bytes did not show it.
+    False does not say that the picture has no end, only that this quick look did not show it.
     """
-    start = max(scan, size - length)
+    start = max(scan, size - _TAIL)
     tail = read(start, size - start).rstrip(b"\0") if start < size else b""
     eoi = len(tail) - _MARKER_SIZE
     found = _MARKER.search(tail)
