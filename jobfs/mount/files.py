@@ -25,6 +25,7 @@ from jobfs.mount.handles import Handle, Opener
 from jobfs.mount.quotas import Quotas
 from jobfs.mount.reading import read_at
 from jobfs.mount.refusals import BadHandleError
+from jobfs.mount.second_looks import SecondLooks
 from jobfs.mount.table import HandleTable
 from jobfs.mount.versions import OpenVersion, write_fully
 from jobfs.tree import beginnings, changes, versions
@@ -47,6 +48,7 @@ class OpenFiles:
 
     table    what is open
     quotas   what may be written
+    looks    whose names were looked up again
     closing  what settles it
     """
 
@@ -59,6 +61,7 @@ class OpenFiles:
         self.table = HandleTable()
         self._disk = AtOnce()
         self.quotas = Quotas(database, self.table)
+        self.looks = SecondLooks()
         self.closing = Closing(
             database,
             store,
@@ -106,13 +109,19 @@ class OpenFiles:
         with suppress(OSError):  # then fsck finds it
             self._store.drop_original(begun.upload.blob_key)
 
-    async def open(self, inode: int, flags: int, opener: Opener) -> Handle:
-        """Open a file that is there."""
+    async def open(
+        self, inode: int, flags: int, opener: Opener, *, looked_up: bool = False
+    ) -> Handle:
+        """Open a file that is there; raises StaleInodeError if its name has to be looked up first."""
         writing = flags & os.O_ACCMODE != os.O_RDONLY
         if writing:
             await self.quotas.look(inodes.unpack(inode).account)
         async with self.table.lock(inode):
-            _, shown = await self._database.read_briefly(versions.open_file, inode, writing=writing)
+            node, shown = await self._database.read_briefly(
+                versions.open_file, inode, writing=writing
+            )
+            if writing and not looked_up:
+                self.looks.require(node)
             if shown.state is UploadState.RECEIVING:
                 await self.table.born(shown.id)
             handle = self.table.add(inode, flags, shown, opener)

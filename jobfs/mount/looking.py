@@ -5,6 +5,7 @@ What was found is remembered for as long as nothing is committed, as listings ar
 """
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, TypeVar
 
 import trio
@@ -21,7 +22,7 @@ T = TypeVar("T")
 #: Answers that are remembered; each takes about 600 bytes.
 _REMEMBERED = 4096
 #: Seconds for which they are at most: what jobfs writes comes and goes with time, too.
-_FRESH = 10.0
+_FRESH = 1.0
 #: Seconds for which nothing is remembered after a change: mostly more follow, and to notice them takes time.
 _BUSY = 0.02
 
@@ -51,6 +52,10 @@ class Looking:
         except NoSuchEntryError:
             return False
         return True
+
+    async def was_file(self, number: int) -> bool:
+        """Whether a number names a file, or did before it was removed or hidden."""
+        return await self._database.read_briefly(views.was_file, number)
 
     async def directory(self, number: int) -> Node:
         """Return a directory that may be listed."""
@@ -92,7 +97,7 @@ class Looking:
             if mark.others is not None and mark == self._mark and len(self._answers) < _REMEMBERED:
                 self._answers[asked] = answer
         if isinstance(answer, NoSuchEntryError):
-            raise answer.with_traceback(None)  # else it would grow with each
+            raise copy(answer)
         return answer
 
     async def _answer(
@@ -101,7 +106,7 @@ class Looking:
         try:
             return await self._database.read_briefly(question, *about)
         except NoSuchEntryError as refusal:
-            return refusal
+            return copy(refusal)  # without the frames that it has come through
 
     def _begin(self, mark: Mark, now: float) -> None:
         """Remember what is found from now on, and nothing else; where something changes, soon."""

@@ -106,6 +106,7 @@ class JobOperations(PlainOperations):
                 self._roots.note_look(parent_inode, ctx.pid)
                 return await self._named(await self._reports.find(place), ctx.pid)
             node = await self._tree.child(*place)
+            self._files.looks.note(node.inode)
             return spelled(name, node, await self._named(node, ctx.pid))
         except NoSuchEntryError:
             if not is_root(parent_inode):
@@ -118,7 +119,13 @@ class JobOperations(PlainOperations):
     @replies_errno
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
         """Return what is known of an inode."""
-        return self._roots.as_asked(await self._attributes(inode, ctx.pid), ctx)
+        try:
+            return self._roots.as_asked(await self._attributes(inode, ctx.pid), ctx)
+        except NoSuchEntryError as gone:
+            if not await self._tree.was_file(inode):
+                raise
+            # The name that it remembered may be another file's now: it looks again.
+            raise StaleInodeError(inode) from gone
 
     @replies_errno
     async def mkdir(
@@ -278,7 +285,7 @@ class JobOperations(PlainOperations):
             if flags & os.O_EXCL:
                 raise
             node = await self._database.read_briefly(views.child, parent_inode, name)
-            handle = await self._files.open(node.inode, flags, _opener(ctx))
+            handle = await self._files.open(node.inode, flags, _opener(ctx), looked_up=True)
             node = await self._node(node.inode, ctx.pid)
         self._reports.note_created(place)
         return file_info(handle.number), spelled(name, node, self._reply(node))

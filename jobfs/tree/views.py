@@ -39,7 +39,7 @@ _REPORT_MODE = stat.S_IFREG | 0o444
 _BRIEFLY = 0.03
 #: Of a file whose content is settled; and of one that was listed, since clients ask for the names that they
 #: were given, a hundred with each round of a line that may be slow.
-_LONGER, _LISTED = 0.1, 1.0
+_LONGER, LISTED = 0.1, 1.0
 _SETTLED = {
     UploadState.RECEIVED, UploadState.INGESTED, UploadState.UNSUPPORTED, UploadState.DAMAGED
 }  # fmt: skip
@@ -122,6 +122,13 @@ def open_node(connection: Connection, number: int) -> Node:
     if inode.kind is Kind.OVERVIEW:
         return overview_node(entry)
     return entry_node(entry, inode.account)
+
+
+def was_file(connection: Connection, number: int) -> bool:
+    """Whether a number is that of an account's file, whatever has become of it."""
+    inode = inodes.unpack(number)
+    entry = entries.existing(connection, inode.row) if inode.kind is Kind.ENTRY else None
+    return entry is not None and not entry.directory
 
 
 def child(connection: Connection, parent: int, raw_name: bytes) -> Node:
@@ -231,7 +238,7 @@ def _below(found: Sequence[Child], directory: Inode) -> Iterator[Listed]:
     uid, above = uid_of(directory.account), inodes.pack(*directory)
     first = inodes.pack(Kind.ENTRY, directory.account, 0)
     for row, name, is_folder, mtime, ctime, atime, size, upload, state, subdirectories in found:
-        mode, holds, rests = _kind(state, directory=is_folder, settled=_LISTED)
+        mode, holds, rests = _kind(state, directory=is_folder, settled=LISTED)
         links = 2 + subdirectories if is_folder else 1
         node = Node(
             first + row, name, mode, uid, uid, mtime, ctime, atime, size, links, upload, holds, rests,

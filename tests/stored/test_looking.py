@@ -15,7 +15,7 @@ from tests.stored import studio
 from tests.stored.studio import NOW, plain_sql
 
 #: Seconds after which nothing more is expected to change.
-_QUIET = 1.0
+_QUIET = 0.1
 
 
 def _job(connection: Connection) -> int:

@@ -1,0 +1,46 @@
+"""What the kernel still remembers of a name, when another account of the job has just changed it."""
+
+import os
+
+import pytest
+
+from tests.mounted.studio import Account, Job, Studio, on_both_databases, replace_file
+
+pytestmark = on_both_databases
+
+
+@pytest.fixture
+def shared(studio: Studio, anna: Account) -> Job:
+    """A job of Anna's and Ben's."""
+    return studio.add_job(anna, studio.account("ben"))
+
+
+def test_an_upload_to_a_name_that_another_account_took_away_is_a_file_of_its_own(
+    studio: Studio, shared: Job
+) -> None:
+    by_ben = studio.mountpoint / "ben" / shared.name
+    replace_file(shared.path / "one.txt", b"first")
+    with os.scandir(shared.path) as listed:
+        assert "one.txt" in {entry.name for entry in listed}
+    (by_ben / "one.txt").rename(by_ben / "two.txt")
+
+    replace_file(shared.path / "one.txt", b"second")
+
+    assert (by_ben / "two.txt").read_bytes() == b"first"
+    assert (by_ben / "one.txt").read_bytes() == b"second"
+
+
+def test_a_file_that_another_account_has_sent_anew_is_never_missing(
+    studio: Studio, shared: Job
+) -> None:
+    by_ben = studio.mountpoint / "ben" / shared.name
+    replace_file(shared.path / "one.txt", b"first")
+    with os.scandir(shared.path) as listed:
+        assert "one.txt" in {entry.name for entry in listed}
+    # From here on its attributes hold for less long than its name.
+    os.utime(shared.path / "one.txt")
+    (by_ben / "one.txt").unlink()
+    replace_file(by_ben / "one.txt", b"second")
+
+    while (shared.path / "one.txt").stat().st_size != len(b"second"):
+        pass
