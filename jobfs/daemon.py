@@ -40,9 +40,6 @@ KINDS = ("mount", "login", "worker")
 _PAUSED, _PAUSE_SHOWN = "begins nothing: the queue is paused, see `jobfs queue resume`", 5.0
 #: How long uploads under way may go on when login is told to end.
 DRAIN = timedelta(seconds=30)
-#: How much the mount goes before others, see nice(2): all who send or look wait for this one process, and
-#: whoever waits takes no processor.
-_MOUNT_FIRST = -10
 
 
 class NotRootError(JobfsError):
@@ -111,8 +108,6 @@ def run(kind: str, config: Config, *, supervised: bool = False) -> None:
     logs.configure(config.jobfs.log_level, role=kind)
     if os.geteuid() != 0:
         raise NotRootError(f"`jobfs {kind}` must run as root: try sudo")
-    if kind == "mount":
-        processes.weigh(_MOUNT_FIRST)
     catalog = Catalog(config.database_url, durable=config.jobfs.durability == "power")
     migrate.check(catalog)
     try:

@@ -5,7 +5,6 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -105,20 +104,6 @@ def _address(digits: str) -> str:
     address = ip_address(struct.pack(f"={len(words)}I", *words))
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(mapped or address)
-
-
-def weigh(niceness: int) -> None:
-    """Let this process go before others (-20 at most) or after them (19), see nice(2), if it may.
-
-    Niceness counts within a session only where the kernel groups processes by session (sched(7), "The
-    autogroup feature"). So who leads a session of its own makes that nice as well. Services and
-    containers are weighed by their control group instead, and may refuse one or the other.
-    """
-    with suppress(PermissionError):
-        os.nice(niceness)
-    if os.getsid(0) == os.getpid():
-        with suppress(OSError):
-            Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 @cache

@@ -16,10 +16,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image
 
-from jobfs import processes
 from jobfs.domain.accounts import FIRST_UID
 from jobfs.ingest import (
     confinement,
@@ -81,7 +81,7 @@ def prepare(limits: Limits) -> frozenset[Layer]:
     _set("FSIZE", 0)
     _set("CORE", 0)
     _set("NOFILE", _FILES)
-    processes.weigh(_NICENESS)  # and its session, which is its own
+    _give_way()
     _become(identity())
     _set("NPROC", _THREADS)
     return confinement.confine()
@@ -121,6 +121,19 @@ def _load_everything() -> None:
     for picture in samples.pictures():
         rendering.render(io.BytesIO(picture), wanted, pixel_limit=_SAMPLE_LIMIT)
     describing.load()
+
+
+def _give_way() -> None:
+    """Let whoever sends go first.
+
+    Niceness counts within a session only where the kernel groups processes by session (sched(7), "The
+    autogroup feature"). So a decoder is begun in its own, and that is nice as well. Services and
+    containers are weighed by their control group instead, and may refuse one or the other.
+    """
+    with suppress(PermissionError):
+        os.nice(_NICENESS)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS), encoding="ascii")
 
 
 def _become(uid: int) -> None:

@@ -61,7 +61,7 @@ class _Process:
             process = await trio.lowlevel.open_process(
                 [sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno()), str(memory)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
-                start_new_session=True,  # see processes.weigh
+                start_new_session=True,  # see _give_way in its program
                 # and nothing else: the worker's own environment may hold secrets
                 env={"PYTHONPATH": os.pathsep.join(sys.path), "PILLOW_BLOCK_SIZE": BLOCK},
             )  # fmt: skip

@@ -1,9 +1,7 @@
 """How `jobfs up` and `jobfs wait` begin, refuse and end."""
 
-import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -75,21 +73,3 @@ def test_a_second_up_is_refused_and_does_not_disturb_the_first(studio: Studio) -
         assert done.returncode == 1
         assert f"runs this studio already, as process {studio.up}" in done.stderr
         assert sftp.listdir("/")
-
-
-def test_the_mount_goes_before_others_where_that_is_permitted(studio: Studio) -> None:
-    """All who send or look wait for it; Linux weighs sessions first, then the processes of each."""
-    mount, own = studio.role("mount"), os.getpriority(os.PRIO_PROCESS, 0)
-    group = Path(f"/proc/{mount}/autogroup")
-    if not _may_go_first():
-        pytest.skip("nobody may go first here: CAP_SYS_NICE is missing")
-
-    assert os.getpriority(os.PRIO_PROCESS, mount) == max(-20, own - 10)
-    if group.exists():
-        assert group.read_text("ascii").endswith(" nice -10\n")
-
-
-def _may_go_first() -> bool:
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    (capabilities,) = [line.split()[1] for line in lines if line.startswith("CapEff:")]
-    return bool(int(capabilities, 16) & 1 << 23)  # CAP_SYS_NICE in capability.h
