@@ -211,7 +211,7 @@ def test_files_made_and_overwritten_in_turn_have_versions_in_the_order_in_which_
         for name in (b"a.jpg", b"b.jpg"):
             handle, node = await files.create(small.job, name, os.O_WRONLY, opener)
             await files.closing.flush(handle.number)
-            again = await files.open(node.inode, os.O_WRONLY | os.O_TRUNC, opener)
+            again = await files.open(node.inode, os.O_WRONLY | os.O_TRUNC, opener, looked_up=True)
             for one in (handle, again):
                 with suppress(DetachedError):
                     await files.closing.flush(one.number)
