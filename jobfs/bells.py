@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two rings that are heard by the mount: a change must reach its clients within 0.1 s, and
-#: may come just after a look and then wait for a ring; and by the other roles, each of which takes half a
-#: millisecond of a processor to look.
+#: Seconds between two rings that are heard by the mount, since a change must reach its clients within 0.1 s,
+#: and may come just after a look and then wait for a ring, and by a worker, which is to begin at once; and by
+#: login. A look takes half a millisecond of a processor.
 REST, LONG_REST = 0.03, 0.1
 
 

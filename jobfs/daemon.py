@@ -156,7 +156,7 @@ async def _live(
     database = Database(catalog, AtOnce())
     process = processes.process(os.getpid())
     assert process is not None
-    rest = bells.REST if kind == "mount" else bells.LONG_REST
+    rest = bells.LONG_REST if kind == "login" else bells.REST
     async with bells.bell(catalog, rest=rest) as bell, manager.watching():
         role_id = await database.write(roles.start, kind, process, now=datetime.now(UTC))
         try:
