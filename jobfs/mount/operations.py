@@ -78,13 +78,18 @@ class JobOperations(PlainOperations):
     enable_writeback_cache = False
 
     def __init__(
-        self, database: Database, store: BlobStore, files: OpenFiles, reports: ReportFiles
+        self,
+        database: Database,
+        tree: Looking,
+        store: BlobStore,
+        files: OpenFiles,
+        reports: ReportFiles,
     ) -> None:
         super().__init__()
         self._database = database
         self._store = store
         self._files = files
-        self._tree = Looking(database)
+        self._tree = tree
         self._attributes_of = Attributes(database)
         self._reports = reports
         self._admin = AdminFiles(Tellings(database, store, files.table))

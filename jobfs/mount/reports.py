@@ -50,9 +50,9 @@ class ReportHandle:
 class ReportFiles:
     """Answers for the files that jobfs writes, in the place of OpenFiles and with its methods."""
 
-    def __init__(self, database: Database, store: BlobStore, studio: Studio) -> None:
+    def __init__(self, database: Database, tree: Looking, store: BlobStore, studio: Studio) -> None:
         self._database = database
-        self._tree = Looking(database)
+        self._tree = tree
         self._store = store
         self._studio = studio
         self._numbers = count(_FIRST_NUMBER)

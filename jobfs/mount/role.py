@@ -21,6 +21,7 @@ from jobfs.domain.reports.words import Studio
 from jobfs.mount import mountpoint as places
 from jobfs.mount.closing import Closing
 from jobfs.mount.files import OpenFiles
+from jobfs.mount.looking import Looking
 from jobfs.mount.operations import JobOperations
 from jobfs.mount.refusals import UnmountedError
 from jobfs.mount.reports import ReportFiles
@@ -67,7 +68,9 @@ async def serve(
         await sweeper.sweep()
         position = await database.read(feed.end)
         await trio.to_thread.run_sync(places.prepare, mountpoint)
-        operations = JobOperations(database, store, files, ReportFiles(database, store, studio))
+        tree = Looking(database)
+        reports = ReportFiles(database, tree, store, studio)
+        operations = JobOperations(database, tree, store, files, reports)
         pyfuse3.init(operations, str(mountpoint), set(_OPTIONS))
         try:
             async with trio.open_nursery() as nursery:

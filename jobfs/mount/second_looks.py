@@ -29,7 +29,7 @@ class SecondLooks:
         """Raise StaleInodeError, upon which the kernel looks again, unless the name is known to be right.
 
         Then the kernel asks for that name and opens what it finds, or makes a file if there is none now.
-        Source: do_file_open in fs/namei.c, which tries again with LOOKUP_REVAL.
+        Source: do_filp_open in fs/namei.c, which tries again with LOOKUP_REVAL.
         """
         if time.time_ns() - node.ctime_ns > _REMEMBERED:
             return

@@ -4,13 +4,16 @@ Machines are shared and noisy, so nothing is judged by a clock alone: both sides
 after a warm-up, and a figure is the median of the turns' ratios.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import quantiles
+from typing import TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +110,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(figure: Figure, options: Options) -> Result:
     """Measure a figure; the first turn warms up and does not count. Raises MissingPeerError."""
-    turns = figure.turns(options)
-    try:
-        _next(turns, figure)
-        pairs = [_next(turns, figure) for _ in range(number_of_turns(figure, options))]
-    finally:
-        if isinstance(turns, Generator):
-            turns.close()
+    pairs = counted(figure.turns(options), figure, options, _together)
     found = [_found(figure, pair) for pair in pairs]
     judged = _ranked(found, figure.rank)
     return Result(
@@ -130,14 +127,24 @@ def measure(figure: Figure, options: Options) -> Result:
     )  # fmt: skip
 
 
+def counted(
+    turns: Iterator[T], figure: Figure, options: Options, together: Callable[[Sequence[T]], T]
+) -> list[T]:
+    """Return the turns that count, behind one that warms up; *together* makes one of several."""
+    some = [figure.together] * (1 + number_of_turns(figure, options))
+    try:
+        return [together(list(islice(turns, number))) for number in some][1:]
+    finally:
+        if isinstance(turns, Generator):
+            turns.close()
+
+
 def number_of_turns(figure: Figure, options: Options) -> int:
     """Return how many turns of a figure count."""
     return max(figure.fewest // 5 if options.quick else figure.fewest, options.pairs, 2)
 
 
-def _next(turns: Iterator[Pair], figure: Figure) -> Pair:
-    """Return the next turn, which may be several together."""
-    some = list(islice(turns, figure.together))
+def _together(some: Sequence[Pair]) -> Pair:
     theirs = [pair.theirs for pair in some if pair.theirs is not None]
     cpu = [pair.cpu for pair in some if pair.cpu is not None]
     return Pair(

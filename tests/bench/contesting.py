@@ -4,14 +4,13 @@ They share their turns, and so what the machine was like in each: only then do t
 mean something.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from statistics import median
 
 import msgspec
 
-from tests.bench.comparing import Figure, Options, number_of_turns
+from tests.bench.comparing import Figure, Options, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +71,8 @@ class Standings(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(contest: Contest, options: Options) -> Standings:
     """Hold a contest; the first turn warms up and does not count. Raises MissingPeerError."""
-    figure, turns = contest.figure, contest.turns(options)
-    try:
-        _next(turns, figure)
-        found = [_next(turns, figure) for _ in range(number_of_turns(figure, options))]
-    finally:
-        if isinstance(turns, Generator):
-            turns.close()
+    figure = contest.figure
+    found = counted(contest.turns(options), figure, options, _together)
     return Standings(
         contest=contest.name, of=figure.name, goal=figure.goal, is_speed=figure.is_speed,
         unit=figure.unit, against=figure.against,
@@ -86,9 +80,7 @@ def measure(contest: Contest, options: Options) -> Standings:
     )  # fmt: skip
 
 
-def _next(turns: Iterator[Turn], figure: Figure) -> Turn:
-    """Return the next turn, which may be several together."""
-    some = list(islice(turns, figure.together))
+def _together(some: Sequence[Turn]) -> Turn:
     return {side: _sum([turn[side] for turn in some]) for side in some[0]}
 
 

@@ -1,6 +1,7 @@
 """What the kernel still remembers of a name, when another account of the job has just changed it."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,13 +16,18 @@ def shared(studio: Studio, anna: Account) -> Job:
     return studio.add_job(anna, studio.account("ben"))
 
 
-def test_an_upload_to_a_name_that_another_account_took_away_is_a_file_of_its_own(
-    studio: Studio, shared: Job
-) -> None:
-    by_ben = studio.mountpoint / "ben" / shared.name
+@pytest.fixture
+def by_ben(studio: Studio, shared: Job) -> Path:
+    """The job as Ben sees it, when Anna has just listed one.txt in it."""
     replace_file(shared.path / "one.txt", b"first")
     with os.scandir(shared.path) as listed:
         assert "one.txt" in {entry.name for entry in listed}
+    return studio.mountpoint / "ben" / shared.name
+
+
+def test_an_upload_to_a_name_that_another_account_took_away_is_a_file_of_its_own(
+    shared: Job, by_ben: Path
+) -> None:
     (by_ben / "one.txt").rename(by_ben / "two.txt")
 
     replace_file(shared.path / "one.txt", b"second")
@@ -31,12 +37,8 @@ def test_an_upload_to_a_name_that_another_account_took_away_is_a_file_of_its_own
 
 
 def test_a_file_that_another_account_has_sent_anew_is_never_missing(
-    studio: Studio, shared: Job
+    shared: Job, by_ben: Path
 ) -> None:
-    by_ben = studio.mountpoint / "ben" / shared.name
-    replace_file(shared.path / "one.txt", b"first")
-    with os.scandir(shared.path) as listed:
-        assert "one.txt" in {entry.name for entry in listed}
     # From here on its attributes hold for less long than its name.
     os.utime(shared.path / "one.txt")
     (by_ben / "one.txt").unlink()
