@@ -6,14 +6,18 @@ process watches the write-ahead log.
 
 import logging
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import inotify_simple
 import trio
+from inotify_simple import flags
 
-from jobfs.catalog.engine import Catalog
+from jobfs.catalog.engine import Catalog, Mark
 
 if TYPE_CHECKING:
     import psycopg  # which takes 9 MB, and is needed for PostgreSQL only
@@ -22,20 +26,24 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two rings that are heard by the mount, since a change must reach its clients within 0.1 s,
 #: and may come just after a look and then wait for a ring, and by a worker, which is to begin at once; and by
-#: login. A look takes half a millisecond of a processor.
+#: login, and by a worker after some rings in a row. A look takes half a millisecond of a processor.
 REST, LONG_REST = 0.03, 0.1
+#: By what a rest is longer than the one before, as long as the next ring comes within a rest.
+_STRETCH = 1.5
 
 
 class Bell:
     """Rings when somebody, in whatever process, may have changed the database.
 
-    Rings that come while nobody waits are one ring; so are those of *rest* seconds, or an upload of many
-    small files would keep every role looking. A ring says nothing of what has changed, and one may be
-    lost with a connection: whoever waits looks every *nap* seconds without one, too.
+    Rings that come while nobody waits are one ring; so are those of *rest* seconds, or of up to *longest*
+    seconds as they go on, or an upload of many small files would keep every role looking. A ring says
+    nothing of what has changed, and one may be lost with a connection: whoever waits looks every *nap*
+    seconds without one, too.
     """
 
-    def __init__(self, *, nap: float, rest: float = REST) -> None:
+    def __init__(self, *, nap: float, rest: float = REST, longest: float | None = None) -> None:
         self._nap = nap
+        self._shortest, self._longest = rest, longest or rest
         self.rest = rest
         self._rung = trio.Event()
         self._rested = -math.inf
@@ -49,7 +57,10 @@ class Bell:
         with trio.move_on_after(self._nap):
             await self._rung.wait()
         await trio.sleep_until(self._rested)
-        self._rested = trio.current_time() + self.rest
+        now = trio.current_time()
+        follows = now < self._rested + self.rest
+        self.rest = min(self.rest * _STRETCH, self._longest) if follows else self._shortest
+        self._rested = now + self.rest
         self._rung = trio.Event()
 
 
@@ -68,17 +79,23 @@ LONGEST_COMMIT = 2.0
 
 @asynccontextmanager
 async def bell(
-    catalog: Catalog, *, nap: float | None = None, rest: float = REST
+    catalog: Catalog,
+    *,
+    nap: float | None = None,
+    rest: float = REST,
+    longest: float | None = None,
+    ours: bool = True,
 ) -> AsyncIterator[Bell]:
     """Give a bell that rings while the block runs; *nap* is how long whoever waits does without a ring.
 
     By default that is NAP, but no end on SQLite: there the log is looked at so often for what was missed.
-    *rest*: seconds between two rings.
+    *rest*, *longest*: seconds between two rings, at first and when they go on. *ours*: also at what
+    `Catalog.at_once` commits in this process; not to hear that takes its thread.
     """
     if nap is None:
         nap = math.inf if catalog.is_sqlite else NAP
-    rings = Bell(nap=nap, rest=rest)
-    watch = _watch_wal if catalog.is_sqlite else _listen
+    rings = Bell(nap=nap, rest=rest, longest=longest)
+    watch = partial(_watch_wal, ours=ours) if catalog.is_sqlite else _listen
     async with trio.open_nursery() as nursery:
         await nursery.start(watch, catalog, rings)
         yield rings
@@ -86,46 +103,101 @@ async def bell(
 
 
 async def _watch_wal(
-    catalog: Catalog, rings: Bell, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    catalog: Catalog,
+    rings: Bell,
+    *,
+    ours: bool,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Ring at every commit into SQLite's write-ahead log, whoever wrote.
+    """Ring at every commit into SQLite's write-ahead log, whoever wrote; not at *ours* unless asked to.
 
     The log changes before the commit can be seen: in between the writer waits for the disk. So a
     change of the log says when to look, and SQLite's count of commits whether to ring.
-    The folder is watched, not the file: SQLite deletes the log when its last connection closes.
     """
     assert catalog.file is not None
-    with (
-        inotify_simple.INotify(nonblocking=True) as inotify,
-        catalog.counting_commits() as count,
-    ):
-        changes = inotify_simple.flags.MODIFY | inotify_simple.flags.CREATE
-        inotify.add_watch(catalog.file.parent, changes)
-        log_name = catalog.file.name + "-wal"
-        seen = await trio.to_thread.run_sync(count)
+    with _watched(catalog.file.parent) as folder, _looking(catalog, ours=ours) as look:
+        seen = look()
         task_status.started()
-        pace = _Pace(rings.rest)
+        pace = _Pace()
         while True:
             with trio.move_on_after(pace.pause) as quiet:
-                await trio.lowlevel.wait_readable(inotify.fileno())
+                await trio.lowlevel.wait_readable(folder.fileno())
             if quiet.cancelled_caught:
                 pace.slow_down()
-            elif any(change.name == log_name for change in inotify.read(timeout=0)):
+            else:
+                folder.heed()
                 pace.log_has_changed()
-            commits = count()  # of which nobody keeps the number from whoever asks
-            if commits != seen:
-                seen = commits
-                pace.commit_was_seen()
-                rings.ring()
+            folder.watch()
+            found = look()
+            if found != seen:
+                pace.commit_was_seen(rings.rest)
+                if found.others != seen.others:
+                    rings.ring()
+                seen = found
             if not quiet.cancelled_caught:
                 await trio.sleep(pace.rest)
+
+
+@contextmanager
+def _looking(catalog: Catalog, *, ours: bool) -> Iterator[Callable[[], Mark]]:
+    """Give what marks a state of the database; *ours*: with all commits among those of others."""
+    if ours:
+        with catalog.marking_commits() as mark:
+            yield mark
+    else:
+        yield partial(_mark_of_others, catalog)
+
+
+def _mark_of_others(catalog: Catalog) -> Mark:
+    with suppress(sqlite3.Error):  # somebody brings the log in order; whoever waits looks then
+        return catalog.mark()
+    return Mark(None, ours=0)
+
+
+class _Folder:
+    """The folder of SQLite's files: who watches is told of its next change, and of no other until then.
+
+    An upload writes dozens of pages, and the kernel would tell every role of each while the writer waits.
+    The log alone cannot be watched: SQLite deletes it when its last connection closes.
+    """
+
+    _ONCE = flags.MODIFY | flags.CREATE | flags.ONESHOT
+
+    def __init__(self, inotify: inotify_simple.INotify, path: Path) -> None:
+        self._inotify = inotify
+        self._path = path
+        self._is_watched = False
+
+    def fileno(self) -> int:
+        """Return what becomes readable at the next change."""
+        number: int = self._inotify.fileno()
+        return number
+
+    def watch(self) -> None:
+        """Be told of the next change; what happens before is seen by whoever looks after this."""
+        if not self._is_watched:
+            self._inotify.add_watch(self._path, self._ONCE)
+            self._is_watched = True
+
+    def heed(self) -> None:
+        """Hear what was told: that something has changed; and more may have since, whatever it was."""
+        # The kernel says when it has taken the watch away: one that is set before would go with it.
+        if any(one.mask & flags.IGNORED for one in self._inotify.read(timeout=0)):
+            self._is_watched = False
+
+
+@contextmanager
+def _watched(path: Path) -> Iterator[_Folder]:
+    with inotify_simple.INotify(nonblocking=True) as inotify:
+        folder = _Folder(inotify, path)
+        folder.watch()
+        yield folder
 
 
 class _Pace:
     """When to look for a commit: soon after a change of the log, then with growing pauses for a while."""
 
-    def __init__(self, between_rings: float) -> None:
-        self._between_rings = between_rings
+    def __init__(self) -> None:
         self.pause = NAP
         self.rest = FIRST_PAUSE  # before the log is looked at again, however much it changes
         self._growth = _AWAITED
@@ -137,12 +209,12 @@ class _Pace:
         self._growth = _AWAITED
         self._quiet_at = trio.current_time() + LONGEST_COMMIT
 
-    def commit_was_seen(self) -> None:
+    def commit_was_seen(self, between_rings: float) -> None:
         """Look now and then, for another that was on its way as well.
 
         Commits come in bursts; and while files are sent, no bell is heard more often than that.
         """
-        self.pause = self.rest = self._between_rings
+        self.pause = self.rest = between_rings
         self._growth = _SEEN
 
     def slow_down(self) -> None:

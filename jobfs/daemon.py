@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -142,6 +142,14 @@ async def _cancel_at_signals(
             block.cancel()
 
 
+def _bell(kind: str, catalog: Catalog) -> AbstractAsyncContextManager[bells.Bell]:
+    """Return the bell of a role; see there who has to hear how soon."""
+    if kind == "mount":  # it commits with every file itself, and follows what others do
+        return bells.bell(catalog, ours=False)
+    rest = bells.LONG_REST if kind == "login" else bells.REST
+    return bells.bell(catalog, rest=rest, longest=bells.LONG_REST)
+
+
 Serve = Callable[..., Awaitable[None]]
 
 
@@ -156,8 +164,7 @@ async def _live(
     database = Database(catalog, AtOnce())
     process = processes.process(os.getpid())
     assert process is not None
-    rest = bells.LONG_REST if kind == "login" else bells.REST
-    async with bells.bell(catalog, rest=rest) as bell, manager.watching():
+    async with _bell(kind, catalog) as bell, manager.watching():
         role_id = await database.write(roles.start, kind, process, now=datetime.now(UTC))
         try:
             async with ended_by_signals(), trio.open_nursery() as nursery:

@@ -173,8 +173,11 @@ class Catalog:
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
-    def counting_commits(self) -> Iterator[Callable[[], int]]:
-        """Give a function whose result changes when somebody has committed to the SQLite database."""
+    def marking_commits(self) -> Iterator[Callable[[], Mark]]:
+        """Give a function whose result is another after each commit to the SQLite database.
+
+        It has a connection of its own, to which all who commit are others.
+        """
         assert self.file is not None
         with closing(
             sqlite3.connect(
@@ -182,11 +185,11 @@ class Catalog:
             )
         ) as connection:
 
-            def count() -> int:
+            def mark() -> Mark:
                 found: tuple[int] = connection.execute("PRAGMA data_version").fetchone()
-                return found[0]
+                return Mark(found[0], ours=0)
 
-            yield count
+            yield mark
 
     def dispose(self) -> None:
         """Close every idle connection."""

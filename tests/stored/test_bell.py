@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from itertools import pairwise
 
 import pytest
@@ -18,9 +18,10 @@ import trio
 from sqlalchemy import URL, Connection, text
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from jobfs.at_once import AtOnce
 from jobfs.bells import FIRST_PAUSE, LONGEST_COMMIT, REST, Bell, bell
 from jobfs.catalog import feed, jobs, migrate
-from jobfs.catalog.engine import Catalog
+from jobfs.catalog.engine import Catalog, Mark
 from jobfs.catalog.feed import Event, Position
 from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.database import HELD_BACK, Database, follow
@@ -180,6 +181,53 @@ async def test_a_burst_of_commits_is_looked_at_once_in_a_rest(
     looks.dispose()
 
 
+@pytest.mark.usefixtures("autojump_clock")
+async def test_who_does_not_hear_itself_hears_others(on_sqlite: Database) -> None:
+    """A mount commits with every file, and follows what others do."""
+    mount = Database(on_sqlite.catalog, AtOnce())
+    async with bell(on_sqlite.catalog, ours=False) as rings:
+        await mount.write_lazily(jobs.set_status, 1, JobStatus.SELLING)
+        with trio.move_on_after(2 * LONGEST_COMMIT):
+            await rings.wait()
+            pytest.fail("that was its own")
+
+        plain_sql(on_sqlite.catalog, "UPDATE job SET status = 'archived'")
+        with trio.fail_after(PATIENCE):
+            await rings.wait()
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_changes_of_another_file_in_its_folder_deafen_no_bell(on_sqlite: Database) -> None:
+    """The kernel tells of the next change only, whichever file's it is."""
+    assert on_sqlite.catalog.file is not None
+    async with bell(on_sqlite.catalog) as rings:
+        for number in range(5):
+            on_sqlite.catalog.file.with_name(f"other-{number}").write_bytes(b"")
+            await trio.testing.wait_all_tasks_blocked()
+            plain_sql(on_sqlite.catalog, "UPDATE job SET title = title || '.'")
+            with trio.fail_after(PATIENCE):
+                await rings.wait()
+
+
+async def test_rings_that_go_on_are_heard_less_often_and_the_next_one_soon(
+    autojump_clock: MockClock,
+) -> None:
+    rings = Bell(nap=math.inf, rest=1, longest=3)
+    heard = []
+    for _ in range(6):
+        rings.ring()
+        await rings.wait()
+        heard.append(autojump_clock.current_time())
+    assert [later - earlier for earlier, later in pairwise(heard)] == [1, 1.5, 2.25, 3, 3]
+
+    await trio.sleep_until(heard[-1] + 3 + 3)
+    rings.ring()
+    await rings.wait()
+    rings.ring()
+    await rings.wait()
+    assert autojump_clock.current_time() == heard[-1] + 3 + 3 + 1
+
+
 class CountedLooks(Catalog):
     """A catalog that knows when its count of commits was asked for."""
 
@@ -188,14 +236,13 @@ class CountedLooks(Catalog):
         self.made: list[float] = []
 
     @contextmanager
-    def counting_commits(self) -> Iterator[Callable[[], int]]:
+    def marking_commits(self) -> Iterator[Callable[[], Mark]]:
         """Count the questions, too."""
-        with super().counting_commits() as count:
+        with super().marking_commits() as mark:
 
-            def counted() -> int:
-                with suppress(RuntimeError):  # the first time it is asked in a thread
-                    self.made.append(trio.current_time())
-                return count()
+            def counted() -> Mark:
+                self.made.append(trio.current_time())
+                return mark()
 
             yield counted
 
