@@ -203,11 +203,10 @@ class Bare(pyfuse3.Operations):
         return told
 
 
-def main() -> None:
+def serve(bare: Bare, mountpoint: str) -> None:
     """Mount, and serve until a signal."""
-    folder, mountpoint = sys.argv[1:]
     options = {"fsname=bare", "allow_other", "default_permissions"}
-    pyfuse3.init(Bare(Path(folder)), mountpoint, options)
+    pyfuse3.init(bare, mountpoint, options)
     try:
         trio.run(pyfuse3.main)
     finally:
@@ -215,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(Bare(Path(sys.argv[1])), sys.argv[2])

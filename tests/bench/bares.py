@@ -1,4 +1,4 @@
-"""File systems that do next to nothing: `bare.py` on pyfuse3, and `bare.c`, the same on libfuse.
+"""File systems that do next to nothing: `bare.py` on pyfuse3, with or without rows, and `bare.c` on libfuse.
 
 They are mounted alone, or below the sshd of jobfs in its place.
 """
@@ -29,6 +29,11 @@ Bare = Callable[[Path], list[str]]
 def in_python(_folder: Path) -> list[str]:
     """Return the command of the one on pyfuse3."""
     return [sys.executable, "-m", "tests.bench.bare"]
+
+
+def with_rows(_folder: Path) -> list[str]:
+    """Return the command of the one on pyfuse3 that records its files."""
+    return [sys.executable, "-m", "tests.bench.bare_rows"]
 
 
 def in_c(folder: Path) -> list[str]:

@@ -1,8 +1,8 @@
 """What the binding to the kernel takes by itself: file systems that do next to nothing, in Python and in C.
 
-`bare.py` is what a program on pyfuse3 can be at best, `bare.c` the same on libfuse. In a contest both stand
-beside jobfs: where the first misses a figure's goal, no program on pyfuse3 reaches it; between both lies what
-a better binding would gain; and between jobfs and the first what is jobfs's own.
+`bare.py` is what a program on pyfuse3 can be at best, `bare.c` the same on libfuse; and where files are made,
+`bare.py` with rows what the first can be at best if it records them. In a contest they stand beside jobfs:
+where one misses a figure's goal, no such program reaches it; what lies between two is their difference.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench import listing, small_ops, uploading
-from tests.bench.bares import alone, bare_side, in_c, in_python, make
+from tests.bench.bares import Bare, alone, bare_side, in_c, in_python, make, with_rows
 from tests.bench.comparing import Figure, Options, Pair
 from tests.bench.contesting import Contest, Spent, Turn
 from tests.bench.sending import send
@@ -38,20 +38,24 @@ class _Sides:
         yield from self.others.items()
 
 
+#: The bare ones by their names; those with rows where files are made.
+_BARE: Mapping[str, Bare] = {"bare.py": in_python, "bare.c": in_c}
+_RECORDING: Mapping[str, Bare] = {"bare.py with rows": with_rows, **_BARE}
+
+
 @contextmanager
-def _sides(options: Options) -> Iterator[_Sides]:
-    """Give jobfs, both bare file systems in its place, and a plain directory."""
-    with (
-        jobfs_side(options) as jobfs,
-        bare_side(in_python, options, jobfs) as python,
-        bare_side(in_c, options, jobfs) as c,
-        plain_side(options, jobfs) as plain,
-    ):
-        yield _Sides(jobfs, {"bare.py": python, "bare.c": c, "plain": plain})
+def _sides(options: Options, bare: Mapping[str, Bare] = _BARE) -> Iterator[_Sides]:
+    """Give jobfs, bare file systems in its place, and a plain directory."""
+    with jobfs_side(options) as jobfs, ExitStack() as stack:
+        others = {
+            name: stack.enter_context(bare_side(one, options, jobfs)) for name, one in bare.items()
+        }
+        others["plain"] = stack.enter_context(plain_side(options, jobfs))
+        yield _Sides(jobfs, others)
 
 
 def _sent(loads: Callable[[Options], list[Load]], options: Options) -> Iterator[Turn]:
-    with _sides(options) as sides:
+    with _sides(options, _RECORDING) as sides:
         files = loads(options)
         while True:
             took = {name: send(side, files) for name, side in sides.all()}
@@ -92,13 +96,11 @@ def _walked(options: Options) -> Iterator[Turn]:
 
 
 def _worked(work: Callable[[Path, Options], float], options: Options) -> Iterator[Turn]:
-    with (
-        small_ops.job_folder(options) as job,
-        alone(in_python, options) as python,
-        alone(in_c, options) as c,
-        small_ops.example(options) as example,
-    ):
-        folders = {"jobfs": job, "bare.py": python.root, "bare.c": c.root, "example": example}
+    with ExitStack() as stack:
+        folders = {"jobfs": stack.enter_context(small_ops.job_folder(options))}
+        for name, bare in _RECORDING.items():
+            folders[name] = stack.enter_context(alone(bare, options)).root
+        folders["example"] = stack.enter_context(small_ops.example(options))
         while True:
             yield {
                 name: Spent(work(small_ops.new(folder), options))
@@ -121,7 +123,7 @@ _MEASURED: Mapping[str, Callable[[Options], Iterator[Turn]]] = {
 CONTESTS = tuple(
     Contest(
         name=f"binding-{figure.name}", figure=figure, turns=_MEASURED[figure.name],
-        what=f"{figure.name} of jobfs, of bare.py on pyfuse3, and of bare.c on libfuse",
+        what=f"{figure.name} of jobfs, and of file systems on pyfuse3 and libfuse that do next to nothing",
     )
     for figure in (*uploading.FIGURES, *listing.FIGURES, *small_ops.FIGURES)
     if figure.name in _MEASURED

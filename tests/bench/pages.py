@@ -112,12 +112,13 @@ def _row(record: Record, found: Result) -> str:
 def _contests(last: Sequence[Record]) -> Iterator[str]:
     """Say of each contest how its sides did, but for the last one, whose ratio is 1."""
     held = [(record, record.found) for record in last if isinstance(record.found, Standings)]
+    names = list(dict.fromkeys(side.side for _, found in held for side in found.sides[:-1]))
     if held:
-        names = [side.side for side in held[0][1].sides[:-1]]
         yield from ("", f"| contest | goal | {' | '.join(names)} | turns |")
         yield "|---" * (len(names) + 3) + "|"
     for record, found in held:
-        sides = " | ".join(_side(side) for side in found.sides[:-1])
+        did = {side.side: _side(side) for side in found.sides[:-1]}
+        sides = " | ".join(did.get(name, "-") for name in names)
         yield f"| {found.contest} | {_wanted(found)} | {sides} | {_turns(record)} |"
 
 

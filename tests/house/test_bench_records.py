@@ -153,6 +153,22 @@ def test_a_contest_is_a_row_of_the_page_with_a_ratio_for_each_side_but_the_last(
     assert "| binding-upload | ≥ 0.8 | 0.40 (0.25 to 0.50) | 3, full size |" in page
 
 
+def test_a_side_that_is_not_in_all_contests_has_a_column_all_the_same() -> None:
+    few = standings()
+    jobfs, plain = few.sides
+    more = msgspec.structs.replace(
+        few,
+        contest="binding-list",
+        sides=[jobfs, msgspec.structs.replace(jobfs, side="bare"), plain],
+    )
+    page = pages.rewritten(
+        "<!-- made: 2026-01-01 -->\n<!-- end -->\n", "2026-01-01", [record(few), record(more)]
+    )
+
+    assert "| contest | goal | jobfs | bare | turns |" in page
+    assert "| binding-upload | ≥ 0.8 | 0.40 (0.25 to 0.50) | - | 3, full size |" in page
+
+
 @pytest.mark.parametrize(
     ("figure", "expected"),
     [(speed(theirs=0.8), 1), (speed(theirs=0.4), 0.5), (amount(5), 2), (amount(20), 0.5)],
