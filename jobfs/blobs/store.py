@@ -8,7 +8,6 @@ import errno
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -218,7 +217,7 @@ class BlobStore:
         """Return the room on the disk below the store."""
         room = os.statvfs(self._root)
         return Space(
-            total=shutil.disk_usage(self._root).total,
+            total=room.f_blocks * room.f_frsize,
             free=room.f_bavail * room.f_frsize,
             files=room.f_files,
             free_files=room.f_favail,

@@ -18,6 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from jobfs.catalog import outcomes
 from jobfs.catalog.outcomes import Outcome
 from jobfs.catalog.refusals import CatalogUnavailableError
+from jobfs.catalog.touches import Touches
 
 # Connection is handed on to the rooms that import no SQLAlchemy.
 __all__ = ["Catalog", "CatalogUnavailableError", "Connection"]
@@ -59,6 +60,7 @@ class Catalog:
         else:
             self._reader = self._writer = _postgresql_engine(url, connections=connections)
         self._here: Connection | None = None
+        self._touches: Touches | None = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -145,8 +147,19 @@ class Catalog:
 
     def _driver_here(self) -> Any:
         """Return SQLite's own connection for the thread of `at_once`, opened if it is not yet."""
-        self._here = self._here or _opened_here(self.url)
-        return self._here.connection.driver_connection
+        if self._here is None:
+            self._here = _opened_here(self.url)
+            if self._touches is not None:
+                self._touches.attend(_driver_of(self._here))
+        return _driver_of(self._here)
+
+    def touches(self) -> Touches:
+        """Return what tells from now on what the transactions of `at_once` change; for one who asks."""
+        assert self._touches is None, "what one has taken, another would never hear of"
+        self._touches = Touches()
+        if self._here is not None:
+            self._touches.attend(_driver_of(self._here))
+        return self._touches
 
     def mark(self) -> Mark:
         """Return what is another after each commit, whoever made it; for the thread of `at_once` alone.
@@ -213,7 +226,12 @@ class Catalog:
 
 def _here_transaction(connection: Connection) -> Any:
     """Return what ends a transaction: SQLAlchemy knows of it if a statement went through it."""
-    return connection if connection.in_transaction() else connection.connection.driver_connection
+    return connection if connection.in_transaction() else _driver_of(connection)
+
+
+def _driver_of(connection: Connection) -> Any:
+    """Return SQLite's own connection."""
+    return connection.connection.driver_connection
 
 
 def _postgresql_engine(url: str | URL, *, connections: int) -> Engine:
@@ -225,7 +243,7 @@ def _postgresql_engine(url: str | URL, *, connections: int) -> Engine:
 def _opened_here(url: URL) -> Connection:
     """Return a connection that never waits; `Catalog.at_once` says BEGIN for it."""
     connection = _sqlite_engine(url, begin=None, connections=1, patience=0).connect()
-    driver: Any = connection.connection.driver_connection
+    driver = _driver_of(connection)
     for setting in ("synchronous = NORMAL", "wal_autocheckpoint = 0", "cache_size = -16384"):
         driver.execute(f"PRAGMA {setting}").close()
     return connection

@@ -12,7 +12,7 @@ import trio
 
 from jobfs import metrics
 from jobfs.at_once import AtOnce
-from jobfs.blobs.store import BlobStore, new_key
+from jobfs.blobs.store import BlobStore, Space, new_key
 from jobfs.catalog import uploads
 from jobfs.catalog.refusals import CatalogUnavailableError
 from jobfs.catalog.uploads import Upload
@@ -41,6 +41,8 @@ _WRITTEN, _READ = metrics.HANDLE_BYTES.of("written"), metrics.HANDLE_BYTES.of("r
 
 #: Bytes that are written to the disk in one go before a close waits for all of them.
 _AT_ONCE = 1024**2
+#: Bytes of a version that are copied without a thread, which takes longer to begin than they take.
+_COPIED_AT_ONCE = 256 * 1024
 
 
 class OpenFiles:
@@ -272,7 +274,7 @@ class OpenFiles:
 
     async def _reopen(self, handle: Handle, shown: Upload) -> OpenVersion:
         """Return a closed version for this connection to go on with, and for no other one."""
-        descriptor = await trio.to_thread.run_sync(self._open_for_writing, shown.blob_key)
+        descriptor = await self._disk.run(partial(self._store.open, shown.blob_key, writing=True))
         self.table.detach(shown.id, "another connection goes on with it")
         size = os.fstat(descriptor).st_size
         version = OpenVersion(
@@ -293,7 +295,7 @@ class OpenFiles:
             await other.calm()
             await self.quotas.require_room_for_copy(handle.account_id, other.upload)
             rule = partial(versions.take_over, size=other.size)
-            version = await self._begin(handle, other.upload, rule, copying=True)
+            version = await self._begin(handle, other.upload, rule, copied=other.size)
         except BaseException:
             other.receiving = True
             raise
@@ -304,7 +306,7 @@ class OpenFiles:
 
     async def _rewrite(self, handle: Handle, shown: Upload) -> OpenVersion:
         await self.quotas.require_room_for_copy(handle.account_id, shown)
-        version = await self._begin(handle, shown, versions.rewrite, copying=True)
+        version = await self._begin(handle, shown, versions.rewrite, copied=shown.size)
         self.table.attach(version)
         for other in self.table:  # what this connection wrote to the sealed version goes here now
             writes_it = other.version is not None and other.version.upload.id == shown.id
@@ -326,17 +328,29 @@ class OpenFiles:
                 key = handle.version.upload.blob_key
                 await trio.to_thread.run_sync(self._store.sync, key, descriptor)
 
+    async def space(self) -> Space:
+        """Return the room on the store's disk."""
+        return await self._disk.run(self._store.space)
+
     # -- small parts -----------------------------------------------------------------------------
 
     async def _begin(
-        self, handle: Handle, shown: Upload, rule: Callable[..., Upload], *, copying: bool = False
+        self,
+        handle: Handle,
+        shown: Upload,
+        rule: Callable[..., Upload],
+        *,
+        copied: int | None = None,
     ) -> OpenVersion:
-        """Begin a version in place of *shown* by a *rule* of `tree.versions`, empty or a copy of it."""
+        """Begin a version in place of *shown* by a *rule* of `tree.versions`.
+
+        *copied*: the bytes of *shown* that it begins with; None: it begins empty.
+        """
         key = new_key()
-        if copying:
-            descriptor = await trio.to_thread.run_sync(self._copy, key, shown.blob_key)
-        else:
+        if copied is None:
             descriptor = await self._disk.run(partial(self._store.create, key))
+        else:
+            descriptor = await self._copy(key, of=shown.blob_key, size=copied)
         async with self._given_back_if_refused(key, descriptor):
             upload = await self._database.write_lazily(
                 rule, shown, account_id=handle.account_id, role_id=self._role_id, blob_key=key,
@@ -365,8 +379,8 @@ class OpenFiles:
                 self._store.drop_original(key)
             raise
 
-    def _open_for_writing(self, key: str) -> int:
-        return self._store.open(key, writing=True)
-
-    def _copy(self, key: str, of: str) -> int:
-        return self._store.copy(key, of=of)
+    async def _copy(self, key: str, *, of: str, size: int) -> int:
+        copy = partial(self._store.copy, key, of=of)
+        if size > _COPIED_AT_ONCE:
+            return await trio.to_thread.run_sync(copy)
+        return await self._disk.run(copy)

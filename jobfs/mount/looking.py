@@ -1,17 +1,22 @@
 """What the tree says of names and numbers, through the door; of `.jobfs` itself, without it.
 
-What was found is remembered for as long as nothing is committed, as listings are: see
-`jobfs/decisions/0016-listed-from-memory.md`.
+What was found is remembered for as long as nobody else commits anything, and this mount changes nothing
+that it depends on: see `jobfs/decisions/0024-what-a-mount-changes-it-knows.md`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any, TypeVar
 
 import trio
 
+from jobfs.catalog import touches
 from jobfs.catalog.engine import Mark
+from jobfs.catalog.touches import EVERYTHING, Touched
 from jobfs.database import Database
+from jobfs.domain import inodes
+from jobfs.domain.inodes import Inode, Kind
+from jobfs.domain.names import entry_key, entry_name
 from jobfs.tree import reports, views
 from jobfs.tree.changes import Place
 from jobfs.tree.refusals import NoSuchEntryError
@@ -23,8 +28,14 @@ T = TypeVar("T")
 _REMEMBERED = 4096
 #: Seconds for which they are at most: what jobfs writes comes and goes with time, too.
 _FRESH = 1.0
-#: Seconds for which nothing is remembered after a change: mostly more follow, and to notice them takes time.
-_BUSY = 0.02
+#: Touched by every change: what an answer depends on that depends on more than entries and names.
+_ANY_CHANGE = "any change"
+#: Questions about the entry that a number names.
+_OF_ENTRIES = (views.node, views.directory)
+#: Where names are those of entries, or of jobs.
+_HOLD_ENTRIES = (Kind.ENTRY, Kind.ACCOUNT)
+
+Question = tuple[Any, ...]  # a function of the tree, and what it asks about
 
 
 class Looking:
@@ -32,9 +43,12 @@ class Looking:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._answers: dict[tuple[object, ...], Any] = {}
-        self._mark = Mark(None, 0)  # of the state of the database that they are about
-        self._until = self._busy_until = 0.0
+        self._touches = database.catalog.touches()
+        self._answers: dict[Question, Any] = {}
+        self._about: dict[Touched, set[Question]] = {}  # those that depend on it
+        self._mark = Mark(None, 0)  # of the state of the database in which all of them are true
+        self._until = 0.0
+        self._forgotten = 0  # how often something was
 
     def mark(self) -> Mark:
         """Return what is another when anything may have changed, at least through this mount."""
@@ -83,33 +97,94 @@ class Looking:
         return await self._ask(reports.is_kept, *place)
 
     async def _ask(self, question: Callable[..., T], *about: int | bytes) -> T:
-        """Return what a question to the database finds, or has found while all was as it is now."""
-        now = trio.current_time()
-        if now < self._busy_until:
-            return await self._database.read_briefly(question, *about)
-        mark = self._database.mark()
-        if mark != self._mark or now >= self._until:
-            self._begin(mark, now)
+        """Return what a question to the database finds, or has found and would find again."""
         asked = (question, *about)
+        self._database.keep_promise()
+        self._forget_touched()
+        if asked in self._answers or not self._answers:
+            self._forget_what_others_changed()
         answer: T | NoSuchEntryError | None = self._answers.get(asked)
         if answer is None:
-            answer = await self._answer(question, *about)
-            if mark.others is not None and mark == self._mark and len(self._answers) < _REMEMBERED:
-                self._answers[asked] = answer
+            return await self._learn(question, *about)
         if isinstance(answer, NoSuchEntryError):
             raise copy(answer)
         return answer
 
-    async def _answer(
-        self, question: Callable[..., T], *about: int | bytes
-    ) -> T | NoSuchEntryError:
+    async def _learn(self, question: Callable[..., T], *about: int | bytes) -> T:
+        """Ask the database, and remember what it finds, or that it finds nothing."""
+        asked, forgotten = (question, *about), self._forgotten
         try:
-            return await self._database.read_briefly(question, *about)
+            answer = await self._database.read_briefly(question, *about)
         except NoSuchEntryError as refusal:
-            return copy(refusal)  # without the frames that it has come through
+            self._remember(
+                asked, copy(refusal), forgotten
+            )  # without the frames that it has come through
+            raise
+        self._remember(asked, answer, forgotten)
+        return answer
 
-    def _begin(self, mark: Mark, now: float) -> None:
-        """Remember what is found from now on, and nothing else; where something changes, soon."""
+    def _remember(self, asked: Question, answer: object, forgotten: int) -> None:
+        """Remember an answer, unless something was forgotten since it was asked for: it might be, too.
+
+        If others commit meanwhile, it is forgotten with the rest before it is given to anybody.
+        """
+        if self._forgotten != forgotten or self._mark.others is None:
+            return
+        if len(self._answers) == _REMEMBERED:
+            self._forget_all()
+        self._answers[asked] = answer
+        for one in _dependencies(asked, answer):
+            self._about.setdefault(one, set()).add(asked)
+
+    def _forget_touched(self) -> None:
+        """Forget what depends on what this mount has changed."""
+        touched = self._touches.take()
+        if EVERYTHING in touched:
+            self._forget_all()
+        elif touched:
+            self._forget(touched)
+
+    def _forget_what_others_changed(self) -> None:
+        """Forget everything if others have changed anything, or time has."""
+        mark, now = self._database.mark(), trio.current_time()
+        if mark.others != self._mark.others or now >= self._until:
+            self._forget_all()
+            self._until = now + _FRESH
+        elif mark != self._mark:
+            self._forget([_ANY_CHANGE])
+        self._mark = mark
+
+    def _forget_all(self) -> None:
         self._answers.clear()
-        self._mark, self._until = mark, now + _FRESH
-        self._busy_until = now + _BUSY
+        self._about.clear()
+        self._forgotten += 1
+
+    def _forget(self, touched: Iterable[Touched]) -> None:
+        for one in touched:
+            for asked in self._about.pop(one, ()):
+                self._answers.pop(asked, None)
+        self._forgotten += 1
+
+
+def _dependencies(asked: Question, answer: object) -> list[Touched]:
+    """Return what an answer depends on: names and entries, or else any change.
+
+    Who may see them is not among it: where that changes, everything is touched.
+    """
+    question, number, *more = asked
+    place = inodes.unpack(number)
+    found = inodes.unpack(answer.inode) if isinstance(answer, Node) else None
+    if question is not views.child:
+        is_entry = question in _OF_ENTRIES and place.kind is Kind.ENTRY
+        return [place.row if is_entry else _ANY_CHANGE]
+    (raw_name,) = more
+    if found is not None and found.kind is Kind.ENTRY and place.kind in _HOLD_ENTRIES:
+        return [found.row, _name(place, raw_name)]
+    is_plain = found is None and place.kind is Kind.ENTRY
+    if is_plain and not reports.may_be_kept(number, raw_name):
+        return [_name(place, raw_name)]
+    return [_ANY_CHANGE]
+
+
+def _name(place: Inode, raw_name: bytes) -> str:
+    return touches.name(place.row, entry_key(entry_name(raw_name)))

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 
 import pyfuse3
-import trio
 from pyfuse3 import (
     EntryAttributes,
     FileHandleT,
@@ -173,9 +172,10 @@ class JobOperations(PlainOperations):
         if await self._reports.keeps(old) or await self._reports.keeps(new):
             await self._reports.rename(old, new, replace=replace, now=_now())
             return
-        moved = await self._database.write(
-            changes.rename, self._store, old, new, replace=replace, now=_now()
-        )
+        # To another job all that is in a directory goes with it, which may take long.
+        is_brief = parent_inode_old == parent_inode_new
+        write = self._database.write_briefly if is_brief else self._database.write
+        moved = await write(changes.rename, self._store, old, new, replace=replace, now=_now())
         if not moved:  # the kernel believes it was, and would show one file under the other's name
             pyfuse3.invalidate_entry_async(new.parent, new.name, ignore_enoent=True)
 
@@ -231,7 +231,7 @@ class JobOperations(PlainOperations):
     async def statfs(self, ctx: RequestContext) -> StatvfsData:
         """Return the room on the store's disk, or what the quota of the account that asks leaves of it."""
         found = await self._files.quotas.of_uid(ctx.uid)
-        space = within(await trio.to_thread.run_sync(self._store.space), found)
+        space = within(await self._files.space(), found)
         return file_system(
             total=space.total, free=space.free, files=space.files, free_files=space.free_files
         )

@@ -100,11 +100,11 @@ class Quotas:
                 )
 
     async def of_uid(self, uid: int) -> Usage:
-        """Return what the account with a uid uses at this moment; root, and others, have no quota."""
+        """Return what the account with a uid uses, at this moment if it has a quota; others have none."""
         account_id = account_of(uid)
         if account_id is None:
             return Usage(0, None)
-        await self.refresh(account_id)
+        await self.look(account_id)
         return self._usage(account_id)
 
     def _is_limited(self, account_id: int) -> bool:
