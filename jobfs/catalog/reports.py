@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -99,6 +99,14 @@ _TOLD = case((_IS_READ & ~_IS_PICTURE, UploadState.UNSUPPORTED.value), else_=Upl
 )
 
 
+class Lately(NamedTuple):
+    """The newest of files that were closed, how many were in all, and when the first of them was."""
+
+    newest: list[Arrival]
+    in_all: int
+    oldest: datetime | None
+
+
 class Files:
     """The files of one job, removed ones left out, and the versions they show."""
 
@@ -126,16 +134,17 @@ class Files:
             for row in _WAITING.all(self._connection, job=self._job_id)
         )
 
-    def lately(self, since: datetime) -> tuple[list[Arrival], int]:
-        """Return the newest of those that were closed since then, and how many were."""
+    def lately(self, since: datetime) -> Lately:
+        """Return those that were closed since then."""
         if not any(row.newest is not None and row.newest >= since for row in self._states):
-            return [], 0
+            return Lately([], 0, None)
         newest = _LATELY.all(self._connection, job=self._job_id, since=since)
         found = [row for row in newest if not names.is_junk(row.name)]
-        return [
+        arrivals = [
             Arrival(row.judged_at, self._path(row), UploadState(row.told), row.reason)
             for row in found[:MOST]
-        ], len(found)
+        ]
+        return Lately(arrivals, len(found), found[-1].judged_at if found else None)
 
     def verified(self) -> list[Verified]:
         """Return those whose bytes were read back and decoded, by path."""

@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import count
 
 from jobfs.domain import inodes
@@ -14,6 +15,7 @@ from jobfs.mount.snapshots import Snapshots, sized
 from jobfs.mount.tellings import Tellings
 from jobfs.tree import admin
 from jobfs.tree.refusals import ForbiddenError
+from jobfs.tree.reports import Text
 from jobfs.tree.views import Node
 
 #: Handles of files begin at 1; these lie where those never get.
@@ -40,7 +42,8 @@ class AdminFiles:
     """Answers for the files of `.jobfs`, in the place of OpenFiles and with its methods."""
 
     def __init__(self, tellings: Tellings) -> None:
-        self._snapshots = Snapshots(tellings.text)
+        self._tellings = tellings
+        self._snapshots = Snapshots(self._text)
         self._numbers = count(_FIRST_NUMBER)
         self._handles: dict[int, AdminHandle] = {}
         self._verdicts: deque[bytes] = deque(maxlen=_VERDICTS)
@@ -57,8 +60,10 @@ class AdminFiles:
         """Return a node with its size and time, if it is one whose content is told."""
         if inodes.unpack(node.inode).row not in _TOLD:
             return node
-        snapshot = await self._snapshots.of(node.inode)
-        return sized(node, len(snapshot.content), snapshot.at_ns)
+        return sized(node, await self._snapshots.told(node.inode))
+
+    async def _text(self, number: int, now: datetime) -> Text:
+        return Text(await self._tellings.text(number, now), None)
 
     async def open(self, inode: int, flags: int, opener: Opener) -> AdminHandle:
         """Open a file; what is read is what was known at this moment."""

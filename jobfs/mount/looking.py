@@ -116,9 +116,8 @@ class Looking:
         try:
             answer = await self._database.read_briefly(question, *about)
         except NoSuchEntryError as refusal:
-            self._remember(
-                asked, copy(refusal), forgotten
-            )  # without the frames that it has come through
+            # Without the frames that it has come through.
+            self._remember(asked, copy(refusal), forgotten)
             raise
         self._remember(asked, answer, forgotten)
         return answer

@@ -16,17 +16,18 @@ from jobfs.domain.inodes import Kind
 from jobfs.domain.refusals import BadNameError, NameTooLongError
 from jobfs.domain.reports import files
 from jobfs.domain.reports.files import Report
-from jobfs.domain.reports.status import why_refused
+from jobfs.domain.reports.status import RefusedName, is_little, why_refused
 from jobfs.domain.reports.words import Studio
 from jobfs.mount.handles import Opener
 from jobfs.mount.looking import Looking
 from jobfs.mount.refusals import BadHandleError
 from jobfs.mount.refused import RefusedNames
-from jobfs.mount.snapshots import Snapshots, sized
+from jobfs.mount.snapshots import Snapshots, Told, sized
 from jobfs.mount.swallowed import Swallowed, SwallowedFiles
 from jobfs.tree import changes, reports, views
 from jobfs.tree.changes import Moment, Place
 from jobfs.tree.refusals import ForbiddenError, NameTakenError, NoSuchEntryError
+from jobfs.tree.reports import Text
 from jobfs.tree.views import Node
 
 #: Handles of files begin at 1, those of `.jobfs` at the double of this: neither gets here.
@@ -59,7 +60,7 @@ class ReportFiles:
         self._handles: dict[int, ReportHandle] = {}
         self._swallowed = SwallowedFiles()
         self.refused = RefusedNames()
-        self._snapshots = Snapshots(self._text)
+        self._snapshots = Snapshots(self._text, self._state)
 
     def __contains__(self, number: int) -> bool:
         """Whether a handle belongs to one of these files."""
@@ -69,17 +70,27 @@ class ReportFiles:
         """Whether an inode is one of these files."""
         return inodes.unpack(inode).kind in _KINDS
 
-    async def _text(self, number: int, now: datetime) -> bytes:
+    async def _text(self, number: int, now: datetime) -> Text:
         """Return what is in a file at this moment; raises NoSuchEntryError if it is not there."""
-        inode = inodes.unpack(number)
-        address = files.address(inode.row)
-        refused, free = [], None
-        if address is not None and address.report is Report.STATUS:
-            refused = self.refused.of(inode.account, address.job_id)
-            free = (await trio.to_thread.run_sync(self._store.space)).free
+        refused, free = await self._beside(number)
         return await self._database.read(
             reports.text, number, studio=self._studio, refused=refused, now=now, free=free
         )
+
+    async def _state(self, number: int) -> object | None:
+        """Return what is another when anything has changed that a file tells of; None: nobody knows."""
+        mark = self._tree.mark()
+        return None if mark.others is None else (mark, await self._beside(number))
+
+    async def _beside(self, number: int) -> tuple[list[RefusedName], int | None]:
+        """Return what a file tells beside rows: refused names, and what is left of a disk that is full."""
+        inode = inodes.unpack(number)
+        address = files.address(inode.row)
+        if address is None or address.report is not Report.STATUS:
+            return [], None
+        free = (await trio.to_thread.run_sync(self._store.space)).free
+        refused = self.refused.of(inode.account, address.job_id)
+        return refused, free if is_little(free) else None
 
     # -- names -----------------------------------------------------------------------------------
 
@@ -137,7 +148,8 @@ class ReportFiles:
         except NoSuchEntryError:
             for handle in self._handles.values():
                 if handle.inode == inode:
-                    return sized(views.report_node(inode), len(handle.content), handle.at_ns)
+                    told = Told(len(handle.content), handle.at_ns)
+                    return sized(views.report_node(inode), told)
             raise
 
     async def dressed(self, node: Node, asker: int) -> Node:
@@ -146,9 +158,8 @@ class ReportFiles:
             return node
         sent = self._swallowed.seen_over(node.inode, asker)
         if sent is not None:
-            return sized(node, sent.size, sent.mtime_ns)
-        snapshot = await self._snapshots.of(node.inode)
-        return sized(node, len(snapshot.content), snapshot.at_ns)
+            return sized(node, Told(sent.size, sent.mtime_ns))
+        return sized(node, await self._snapshots.told(node.inode))
 
     def set_attributes(self, inode: int, *, size: int | None, mtime_ns: int | None) -> None:
         """Take new attributes; None leaves one as it is. They are seen for a while at most."""

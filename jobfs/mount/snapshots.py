@@ -1,13 +1,19 @@
-"""Texts of files that jobfs makes, each as of one moment, shared by who looks in the next second."""
+"""Texts of files that jobfs makes, each as of one moment, shared by who looks in the next second.
+
+Most who look want size and time alone. As long as a text would be the same but for its date, they are told
+those, and none is made until somebody reads.
+"""
 
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import trio
 
+from jobfs.tree.reports import Text
 from jobfs.tree.views import Node
 
 #: Seconds for which a text is served. Not less: SFTP tells times in whole seconds, and clients take two
@@ -16,26 +22,64 @@ LIFETIME = 1.0
 #: Texts made at the same time. That of a large job takes a few tenths of a second, and the database's other
 #: readers are for those who list and open files.
 _AT_ONCE = 2
+#: Sizes that are remembered; each takes about 600 bytes.
+_REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A text, when it was made (in ns), and until when it is served (trio's clock)."""
+class Snapshot(NamedTuple):
+    """A text, and its time in ns."""
 
     content: bytes
     at_ns: int
+
+
+class Told(NamedTuple):
+    """The size of a text, and its time in ns."""
+
+    size: int
+    at_ns: int
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """What is known of a text.
+
+    content  None: nobody has read it yet, and it is only known how long it is
+    until    when it is served no more (trio's clock)
+    state    what it was made from, and *lasts* until when its size is that of this state; None: nobody knows
+    """
+
+    content: bytes | None
+    size: int
+    at_ns: int
     until: float
+    state: object | None
+    lasts: datetime | None
+
+    @property
+    def is_served(self) -> bool:
+        return trio.current_time() < self.until
+
+
+async def _unknown(_number: int) -> None:
+    """Return nothing: there may always be something new to tell."""
 
 
 class Snapshots:
     """Makes texts when somebody looks; while nobody does, this costs nothing.
 
-    *make* returns the text of the file with an inode number, as of an instant.
+    *make* returns the text of the file with an inode number, as of an instant. *state* returns what is equal
+    as long as the file would have the same size; None: nobody knows.
     """
 
-    def __init__(self, make: Callable[[int, datetime], Awaitable[bytes]]) -> None:
+    def __init__(
+        self,
+        make: Callable[[int, datetime], Awaitable[Text]],
+        state: Callable[[int], Awaitable[object | None]] = _unknown,
+    ) -> None:
         self._make_text = make
-        self._known: dict[int, Snapshot] = {}  # by inode number
+        self._state = state
+        self._known: dict[int, _Known] = {}  # by inode number, the oldest text first
         self._locks: WeakValueDictionary[int, trio.Lock] = WeakValueDictionary()
         self._turns = trio.Semaphore(_AT_ONCE)
 
@@ -44,25 +88,63 @@ class Snapshots:
 
         The caller has seen that the file may be looked at.
         """
-        async with self._locks.setdefault(number, trio.Lock()):
+        async with self._lock(number):
             known = self._known.get(number)
-            if known is None or known.until <= trio.current_time():
-                async with self._turns:
-                    known = await self._make(number)
-            return known
+            if known is None or not known.is_served:
+                known = await self._make(number, time.time_ns(), _soon())
+            elif known.content is None:  # it was told, so this is what it is the text of
+                known = await self._make(number, known.at_ns, known.until)
+            assert known.content is not None
+            return Snapshot(known.content, known.at_ns)
 
-    async def _make(self, number: int) -> Snapshot:
-        until, at_ns = trio.current_time() + LIFETIME, time.time_ns()
-        content = await self._make_text(number, datetime.fromtimestamp(at_ns / 10**9, UTC))
+    async def told(self, number: int) -> Told:
+        """Return what is told of the text that `of` would return, and raise what it would raise."""
+        async with self._lock(number):
+            known = self._known.get(number)
+            if known is None or not known.is_served:
+                at_ns = time.time_ns()
+                if known is None or not await self._is_as_long(number, known, at_ns):
+                    known = await self._make(number, at_ns, _soon())
+                else:
+                    known.content, known.at_ns, known.until = None, at_ns, _soon()
+            return Told(known.size, known.at_ns)
+
+    def _lock(self, number: int) -> trio.Lock:
+        return self._locks.setdefault(number, trio.Lock())
+
+    async def _is_as_long(self, number: int, known: _Known, at_ns: int) -> bool:
+        if known.state is None or known.lasts is None or _instant(at_ns) >= known.lasts:
+            return False
+        return await self._state(number) == known.state
+
+    async def _make(self, number: int, at_ns: int, until: float) -> _Known:
+        async with self._turns:
+            # Before the text: what changes meanwhile makes it another.
+            state = await self._state(number)
+            content, lasts = await self._make_text(number, _instant(at_ns))
         self._forget_old()
-        self._known[number] = made = Snapshot(content, at_ns, until)
+        self._known.pop(number, None)
+        self._known[number] = made = _Known(content, len(content), at_ns, until, state, lasts)
         return made
 
     def _forget_old(self) -> None:
-        now = trio.current_time()
-        self._known = {number: one for number, one in self._known.items() if now < one.until}
+        for number, known in list(self._known.items()):
+            if known.is_served:
+                continue
+            if known.state is None or known.lasts is None or len(self._known) >= _REMEMBERED:
+                del self._known[number]
+            known.content = None
 
 
-def sized(node: Node, size: int, at_ns: int) -> Node:
+def _soon() -> float:
+    return trio.current_time() + LIFETIME
+
+
+def _instant(at_ns: int) -> datetime:
+    return datetime.fromtimestamp(at_ns / 10**9, UTC)
+
+
+def sized(node: Node, told: Told) -> Node:
     """Return a node with its size, and its time for all of its times."""
-    return node._replace(size=size, mtime_ns=at_ns, ctime_ns=at_ns, atime_ns=at_ns)
+    at_ns = told.at_ns
+    return node._replace(size=told.size, mtime_ns=at_ns, ctime_ns=at_ns, atime_ns=at_ns)

@@ -5,7 +5,8 @@ behind them: they are never photos, count for no quota, and nothing that is done
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from jobfs.catalog import entries, problems, reports, usage
 from jobfs.catalog.engine import Connection
@@ -19,6 +20,16 @@ from jobfs.domain.reports.status import Facts, RefusedName
 from jobfs.domain.reports.words import Studio
 from jobfs.domain.uploads import UploadState
 from jobfs.tree.refusals import NoSuchEntryError
+
+#: Only what changes rows changes a text's size.
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
+
+
+class Text(NamedTuple):
+    """What is in a report; until *lasts* its size is the same while no row changes; None: nobody knows."""
+
+    content: bytes
+    lasts: datetime | None
 
 
 def in_job(connection: Connection, account_id: int, job_id: int) -> list[int]:
@@ -88,7 +99,7 @@ def text(
     refused: list[RefusedName],
     now: datetime,
     free: int | None = None,
-) -> bytes:
+) -> Text:
     """Return what is in a report at this moment; raises NoSuchEntryError if it is not there.
 
     *free*: bytes left on the studio's disk, if somebody has looked.
@@ -97,16 +108,20 @@ def text(
     report, job_id = require(connection, inode)
     match report:
         case Report.NO_JOBS:
-            return root.no_jobs(studio)
+            return Text(root.no_jobs(studio), None)
         case Report.CLOSED_JOBS:
-            return root.closed_jobs(reports.closed_jobs(connection, inode.account), studio)
+            closed = reports.closed_jobs(connection, inode.account)
+            return Text(root.closed_jobs(closed, studio), None)
         case Report.PROBLEMS:
-            return problem_list.render(map(_line, problems.listing(connection, job_id)))
+            found = problems.listing(connection, job_id)
+            return Text(problem_list.render(map(_line, found)), _ALWAYS)
         case Report.RECEIPT:
-            return _receipt(connection, inode.account, job_id, studio=studio, now=now)
+            listed = _receipt(connection, inode.account, job_id, studio=studio, now=now)
+            return Text(listed, _ALWAYS)
         case Report.STATUS:
             facts = _facts(connection, inode.account, job_id, refused=refused, now=now)
-            return status.render(replace(facts, free=free), studio=studio, now=now)
+            told = status.render(replace(facts, free=free), studio=studio, now=now)
+            return Text(told, _ALWAYS if facts.oldest is None else facts.oldest + status.LATELY)
 
 
 def _number(account_id: int, address: Address) -> int:
@@ -165,12 +180,12 @@ def _facts(
 ) -> Facts:
     of_job = reports.Files(connection, job_id)
     found = problems.listing(connection, job_id, states=of_job.states)
-    lately, lately_in_all = of_job.lately(now - status.LATELY)
+    lately, lately_in_all, oldest = of_job.lately(now - status.LATELY)
     return Facts(
         job=_job_name(connection, account_id, job_id), states=of_job.states,
         waiting=status.sort_waiting(of_job.waiting()),
         problems=sum(1 for one in found if one.kind != MISPLACED),
         folders=[one.text for one in found if one.kind == MISPLACED],
-        lately=lately, lately_in_all=lately_in_all, refused=refused,
+        lately=lately, lately_in_all=lately_in_all, oldest=oldest, refused=refused,
         usage=usage.of_account(connection, account_id),
     )  # fmt: skip

@@ -1,28 +1,116 @@
 """When texts of files that jobfs writes are made."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import trio
+from trio.testing import MockClock
 
-from jobfs.mount.snapshots import Snapshots
+from jobfs.mount.snapshots import LIFETIME, Snapshots, Told
+from jobfs.tree.reports import Text
+
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
+
+
+class Writer:
+    """Writes texts, and notes which; *state* is what it tells of, and they *last* until then."""
+
+    def __init__(self, *, lasts: datetime | None = _ALWAYS) -> None:
+        self.made: list[int] = []
+        self.state: object | None = "nothing"
+        self._lasts = lasts
+
+    async def make(self, number: int, now: datetime) -> Text:
+        """Return a text."""
+        self.made.append(number)
+        return Text(f"{number}, {now:%H:%M:%S.%f}: {self.state}".encode(), self._lasts)
+
+    async def tell(self, _number: int) -> object | None:
+        """Return what there is to tell."""
+        return self.state
+
+
+def _told_twice(writer: Writer, between: object | None = "nothing") -> tuple[Told, Told]:
+    """Return what is told of a text, and what is a while later; something may have happened *between*."""
+    clock = MockClock()
+
+    async def look_twice() -> tuple[Told, Told]:
+        snapshots = Snapshots(writer.make, writer.tell)
+        first = await snapshots.told(7)
+        writer.state = between
+        clock.jump(LIFETIME)
+        return first, await snapshots.told(7)
+
+    return trio.run(look_twice, clock=clock)
 
 
 def test_a_text_is_made_when_somebody_looks_and_shared_by_all_who_look_then() -> None:
-    made: list[int] = []
-
-    async def make(number: int, now: datetime) -> bytes:
-        made.append(number)
-        return f"{number} as of {now}".encode()
+    writer = Writer()
 
     async def look_often() -> None:
-        snapshots = Snapshots(make)
-        assert made == []
+        snapshots = Snapshots(writer.make)
+        assert writer.made == []
         async with trio.open_nursery() as nursery:
             for number in (7, 7, 8, 7):
                 nursery.start_soon(snapshots.of, number)
         again = await snapshots.of(7)
-        assert again.content.startswith(b"7 as of ")
+        assert again.content.startswith(b"7, ")
+        assert await snapshots.told(7) == (len(again.content), again.at_ns)
 
     trio.run(look_often)
 
-    assert sorted(made) == [7, 8]
+    assert sorted(writer.made) == [7, 8]
+
+
+def test_while_nothing_changes_a_size_is_told_of_every_second_and_no_text_is_made() -> None:
+    writer = Writer()
+
+    first, second = _told_twice(writer)
+
+    assert writer.made == [7]
+    assert second.size == first.size
+    assert second.at_ns > first.at_ns
+
+
+def test_a_text_that_was_told_before_it_was_made_has_the_time_that_was_told() -> None:
+    writer, clock = Writer(), MockClock()
+
+    async def look_and_read() -> None:
+        snapshots = Snapshots(writer.make, writer.tell)
+        await snapshots.told(7)
+        clock.jump(LIFETIME)
+        told = await snapshots.told(7)
+        read = await snapshots.of(7)
+        at = datetime.fromtimestamp(told.at_ns / 10**9, UTC)
+        assert read == (f"7, {at:%H:%M:%S.%f}: nothing".encode(), told.at_ns)
+        assert await snapshots.of(7) == read
+
+    trio.run(look_and_read, clock=clock)
+
+    assert writer.made == [7, 7]
+
+
+def test_what_has_changed_is_told_a_second_later() -> None:
+    writer = Writer()
+
+    first, second = _told_twice(writer, between="a photo")
+
+    assert writer.made == [7, 7]
+    assert second.size - first.size == len("a photo") - len("nothing")
+
+
+def test_where_nobody_tells_what_changes_every_second_has_a_text_of_its_own() -> None:
+    writer = Writer()
+    writer.state = None
+
+    _told_twice(writer, between=None)
+
+    assert writer.made == [7, 7]
+
+
+def test_a_text_that_changes_with_time_is_made_when_it_does() -> None:
+    for lasts in (datetime.now(UTC), None):
+        writer = Writer(lasts=lasts)
+
+        _told_twice(writer)
+
+        assert writer.made == [7, 7]

@@ -44,7 +44,7 @@ def tell(connection: Connection, anna: int, wedding: Job) -> Callable[..., str]:
     def told(report: Report, *, now: datetime = NOW, refused: tuple[RefusedName, ...] = ()) -> str:
         number = inodes.pack(Kind.REPORT, anna, row(Address(report, wedding.id)))
         text = reports.text(connection, number, studio=STUDIO, refused=list(refused), now=now)
-        return text.decode("utf-8-sig")
+        return text.content.decode("utf-8-sig")
 
     return told
 
@@ -193,7 +193,7 @@ def test_jobs_that_left_planned_are_named_for_thirty_days(
 
     assert names(connection, root_of(anna)) == ["Wedding", "_CLOSED_JOBS.txt"]
     number = look(connection, anna, "_CLOSED_JOBS.txt").inode
-    text = reports.text(connection, number, studio=STUDIO, refused=[], now=NOW).decode()
+    text = reports.text(connection, number, studio=STUDIO, refused=[], now=NOW).content.decode()
     assert "  Kept\r\n" in text
     assert not any(name in text for name in ("Not hers", "Long ago", "Never", "Wedding"))
 
@@ -253,6 +253,25 @@ def test_the_status_lists_the_last_ten_minutes(wedding: Job, tell: Callable[...,
     assert "  12:00:05  Class 1/24.jpg: received" in lately
     assert "... and 5 more" in lately
     assert "Nothing has arrived." in later
+
+
+def test_a_status_is_as_long_until_the_first_of_its_files_came_ten_minutes_ago(
+    connection: Connection, anna: int, wedding: Job
+) -> None:
+    number = inodes.pack(Kind.REPORT, anna, row(Address(Report.STATUS, wedding.id)))
+    wedding.upload("Class 1/0.jpg", UploadState.RECEIVED)
+    read = partial(reports.text, connection, number, studio=STUDIO, refused=[])
+
+    first = read(now=NOON + timedelta(minutes=1))
+
+    assert first.lasts is not None
+    last = read(now=first.lasts - timedelta(microseconds=1))
+    over = read(now=first.lasts + timedelta(seconds=1))
+    assert len(first.content) == len(last.content)
+    assert last.lasts == first.lasts
+    assert b"0.jpg" not in over.content
+    assert over.lasts is not None
+    assert over.lasts > NOON + timedelta(days=365)
 
 
 def test_a_sidecar_that_was_read_is_told_to_be_no_photo(
@@ -353,7 +372,7 @@ def test_accounts_of_one_job_see_each_others_files(
 
     assert f"{HASH}  bens.jpg" in tell(Report.RECEIPT)
     number = inodes.pack(Kind.REPORT, ben, row(Address(Report.RECEIPT, wedding.id)))
-    theirs = reports.text(connection, number, studio=STUDIO, refused=[], now=NOW).decode()
+    theirs = reports.text(connection, number, studio=STUDIO, refused=[], now=NOW).content.decode()
     assert theirs == tell(Report.RECEIPT)
 
 

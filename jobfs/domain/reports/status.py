@@ -82,7 +82,7 @@ class Facts:
     states    files by the state of what they show, but for those that wait
     problems  lines of `_PROBLEMS.csv` about files
     folders   sentences about folders
-    lately    the newest first; *lately_in_all* how many there are
+    lately    the newest first; *lately_in_all* how many there are; *oldest* when the first of them came
     free      bytes left on the studio's disk; None: nobody has looked
     """
 
@@ -93,6 +93,7 @@ class Facts:
     folders: Sequence[str] = ()
     lately: Sequence[Arrival] = ()
     lately_in_all: int = 0
+    oldest: datetime | None = None
     refused: Sequence[RefusedName] = ()
     usage: Usage
     free: int | None = None
@@ -267,8 +268,13 @@ def _outcome(arrival: Arrival) -> str:
     return _OUTCOMES[arrival.state]
 
 
+def is_little(free: int) -> bool:
+    """Whether so many bytes are so few that everybody is told."""
+    return free < _LITTLE
+
+
 def _room(usage: Usage, free: int | None) -> list[str]:
-    if free is None or free >= _LITTLE:
+    if free is None or not is_little(free):
         return _room_of_account(usage)
     return [
         f"The studio's disk is full, or nearly: {size_in_words(free)} left, for everybody. Tell the studio.",
