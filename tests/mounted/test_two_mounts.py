@@ -86,7 +86,7 @@ def test_a_job_is_gone_for_both(studio: Studio, job: Job, there: Path) -> None:
 
     studio.sql(f"UPDATE job SET status = 'archived' WHERE id = {job.id}")  # noqa: S608
 
-    assert errno_of(os.stat, there) == errno.ENOENT
+    until(lambda: errno_of(os.stat, there) == errno.ENOENT)
     assert errno_of(os.mkdir, "new", dir_fd=directory) == errno.ENOENT
     os.close(directory)
 

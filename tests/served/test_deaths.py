@@ -60,7 +60,8 @@ def sending(studio: Studio, job: str, files: list[Path]) -> Iterator[Sending]:
     client = Sending(studio, job, files)
     try:
         studio.wait_for_photos(job, 1)
-        studio.wait_until_closed(job, SOME)
+        # A file that has arrived may not have been answered yet; the one before it was.
+        studio.wait_until_closed(job, SOME + 1)
         yield client
     finally:
         client.process.kill()

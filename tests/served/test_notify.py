@@ -106,14 +106,15 @@ def test_login_is_ready_when_photographers_get_in(studio: Studio) -> None:
 
 def test_a_worker_that_is_watched_shows_its_life_from_its_event_loop(studio: Studio) -> None:
     studio.jobfs("init")
-    with started(studio, "worker", watchdog=0.4) as worker:
+    with started(studio, "worker", watchdog=1) as worker:
         worker.hear_until("READY=1")
-        assert ready_kinds(studio) == {"worker"}
         began = monotonic()
-        heard = [worker.hear() for _ in range(5)]
+        heard = [worker.hear() for _ in range(3)]
 
-        assert heard == [["WATCHDOG=1"]] * 5
-        assert monotonic() - began > 4 * 0.2 - 0.01  # and not as fast as it can
+        assert heard == [["WATCHDOG=1"]] * 3
+        # And not as fast as it can; the first may have lain there for as long as READY=1 has.
+        assert monotonic() - began > 0.5
+        assert ready_kinds(studio) == {"worker"}
         assert worker.end() == 0
         assert ["STOPPING=1", "STATUS=ending"] in worker.hear_until("STOPPING=1")
 

@@ -287,9 +287,9 @@ class Curl(Program):
     def put(self, file: Path) -> Command:
         return Command([*self._words(), *self._transfer(file, file.name)])
 
-    def put_for_a_second(self, file: Path) -> Command:
-        """Return a command that gives up."""
-        limits = ["--max-time", "3", "--limit-rate", "300k"]
+    def put_for_a_while(self, file: Path) -> Command:
+        """Return a command that gives up, long after it has sent enough, however late it logs in."""
+        limits = ["--max-time", "6", "--limit-rate", "150k"]
         return Command([*self._words(), *limits, *self._transfer(file, file.name)])
 
     def resume(self, file: Path) -> Command:

@@ -321,7 +321,7 @@ def cancel_while_sending(studio: Studio, program: type[Program], job: str, file:
     """Send a file with a program that is told in the middle to stop, and return when it has."""
     with stalling_link(studio.port, bytes_sent=SENT) as link:
         client = program(studio, job, port=link.port)
-        command = client.put_for_a_second if isinstance(client, programs.Curl) else client.put
+        command = client.put_for_a_while if isinstance(client, programs.Curl) else client.put
         with client.connected(), client.running(command(file)) as process:
             looks.wait_for_bytes(studio, job, ARRIVED)
             client.cancel(process)
