@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import inotify_simple
 import trio
 from inotify_simple import flags
+from sqlalchemy.exc import DBAPIError
 
 from jobfs.catalog.engine import Catalog, Mark
 
@@ -127,7 +128,8 @@ async def _watch_wal(
             else:
                 folder.heed()
                 pace.log_has_changed()
-            folder.watch()
+            if not folder.watch():
+                pace.nobody_tells()
             found = look()
             if found != seen:
                 pace.commit_was_seen(rings.rest)
@@ -149,7 +151,9 @@ def _looking(catalog: Catalog, *, ours: bool) -> Iterator[Callable[[], Mark]]:
 
 
 def _mark_of_others(catalog: Catalog) -> Mark:
-    with suppress(sqlite3.Error):  # somebody brings the log in order; whoever waits looks then
+    with suppress(
+        DBAPIError, sqlite3.Error
+    ):  # somebody brings the log in order; whoever waits looks
         return catalog.mark()
     return Mark(None, ours=0)
 
@@ -167,17 +171,28 @@ class _Folder:
         self._inotify = inotify
         self._path = path
         self._is_watched = False
+        self._can_watch = True
 
     def fileno(self) -> int:
         """Return what becomes readable at the next change."""
         number: int = self._inotify.fileno()
         return number
 
-    def watch(self) -> None:
-        """Be told of the next change; what happens before is seen by whoever looks after this."""
+    def watch(self) -> bool:
+        """Be told of the next change, if the kernel can: others of this user may watch too much.
+
+        What happens before is seen by whoever looks after this.
+        """
         if not self._is_watched:
-            self._inotify.add_watch(self._path, self._ONCE)
-            self._is_watched = True
+            try:
+                self._inotify.add_watch(self._path, self._ONCE)
+            except OSError as error:
+                if self._can_watch:
+                    log.warning("cannot watch %s, looking every 0.25 s: %s", self._path, error)
+                self._can_watch = False
+                return False
+            self._can_watch = self._is_watched = True
+        return True
 
     def heed(self) -> None:
         """Hear what was told: that something has changed; and more may have since, whatever it was."""
@@ -216,6 +231,10 @@ class _Pace:
         """
         self.pause = self.rest = between_rings
         self._growth = _SEEN
+
+    def nobody_tells(self) -> None:
+        """Look now and then, since no change of the log will be heard of."""
+        self.pause = min(self.pause, LONGEST_PAUSE)
 
     def slow_down(self) -> None:
         """Look less often; at last only for what may have been missed."""

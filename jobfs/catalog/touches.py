@@ -53,17 +53,20 @@ def _trigger(event: str, *touched: str, where: str = "") -> str:
 
 
 _NEW_NAME, _OLD_NAME = (f"{row}.parent_id || '/' || {row}.name_key" for row in ("new", "old"))
-#: An upload that was judged late stands under a name of its own, see `jobfs.catalog.latecomers`.
-_SHOWN = f"iif(new.late, '{EVERYTHING}', new.entry_id)"
 #: What is found in a job that was closed depends on other entries, too.
 _STATUS = "(SELECT status FROM job WHERE id = new.job_id)"
+_STATUS_ABOVE = (
+    "(SELECT status FROM job WHERE id = (SELECT job_id FROM entry WHERE id = new.entry_id))"
+)
+#: And an upload that was judged late stands under a name of its own, see `jobfs.catalog.latecomers`.
+_SHOWN = f"iif(new.late OR {_STATUS_ABOVE} != '{JobStatus.PLANNED}', '{EVERYTHING}', new.entry_id)"
 _CHANGED = f"iif({_STATUS} = '{JobStatus.PLANNED}', new.id, '{EVERYTHING}')"
 
 _TRIGGERS = [
     _trigger("INSERT ON entry", "new.id", "new.parent_id", _NEW_NAME),
     _trigger("UPDATE ON entry", _CHANGED),
     _trigger(
-        "UPDATE OF parent_id, name_key, removed_at ON entry",
+        "UPDATE OF job_id, parent_id, name_key, removed_at ON entry",
         "old.parent_id", "new.parent_id", _OLD_NAME, _NEW_NAME,
     ),
     _trigger("INSERT ON upload", _SHOWN),

@@ -11,11 +11,10 @@ from jobfs.domain.accounts import FIRST_UID
 from jobfs.domain.inodes import Kind
 from jobfs.mount.handles import Opener
 from jobfs.mount.refusals import BadHandleError
-from jobfs.mount.snapshots import Snapshots, sized
+from jobfs.mount.snapshots import Made, Snapshots, sized
 from jobfs.mount.tellings import Tellings
 from jobfs.tree import admin
 from jobfs.tree.refusals import ForbiddenError
-from jobfs.tree.reports import Text
 from jobfs.tree.views import Node
 
 #: Handles of files begin at 1; these lie where those never get.
@@ -62,8 +61,8 @@ class AdminFiles:
             return node
         return sized(node, await self._snapshots.told(node.inode))
 
-    async def _text(self, number: int, now: datetime) -> Text:
-        return Text(await self._tellings.text(number, now), None)
+    async def _text(self, number: int, now: datetime) -> Made:
+        return Made(await self._tellings.text(number, now))
 
     async def open(self, inode: int, flags: int, opener: Opener) -> AdminHandle:
         """Open a file; what is read is what was known at this moment."""

@@ -9,6 +9,7 @@ from itertools import count
 import trio
 
 from jobfs.blobs.store import BlobStore
+from jobfs.catalog.engine import Mark
 from jobfs.database import Database
 from jobfs.domain import inodes, names
 from jobfs.domain.accounts import uid_of
@@ -22,12 +23,11 @@ from jobfs.mount.handles import Opener
 from jobfs.mount.looking import Looking
 from jobfs.mount.refusals import BadHandleError
 from jobfs.mount.refused import RefusedNames
-from jobfs.mount.snapshots import Snapshots, Told, sized
+from jobfs.mount.snapshots import Made, Snapshots, Told, sized
 from jobfs.mount.swallowed import Swallowed, SwallowedFiles
 from jobfs.tree import changes, reports, views
 from jobfs.tree.changes import Moment, Place
 from jobfs.tree.refusals import ForbiddenError, NameTakenError, NoSuchEntryError
-from jobfs.tree.reports import Text
 from jobfs.tree.views import Node
 
 #: Handles of files begin at 1, those of `.jobfs` at the double of this: neither gets here.
@@ -70,17 +70,18 @@ class ReportFiles:
         """Whether an inode is one of these files."""
         return inodes.unpack(inode).kind in _KINDS
 
-    async def _text(self, number: int, now: datetime) -> Text:
+    async def _text(self, number: int, now: datetime) -> Made:
         """Return what is in a file at this moment; raises NoSuchEntryError if it is not there."""
-        refused, free = await self._beside(number)
-        return await self._database.read(
+        mark = self._tree.mark()  # before the text: what changes meanwhile makes it another
+        refused, free = beside = await self._beside(number)
+        content, lasts = await self._database.read(
             reports.text, number, studio=self._studio, refused=refused, now=now, free=free
         )
+        return Made(content, _state(mark, beside), lasts)
 
     async def _state(self, number: int) -> object | None:
         """Return what is another when anything has changed that a file tells of; None: nobody knows."""
-        mark = self._tree.mark()
-        return None if mark.others is None else (mark, await self._beside(number))
+        return _state(self._tree.mark(), await self._beside(number))
 
     async def _beside(self, number: int) -> tuple[list[RefusedName], int | None]:
         """Return what a file tells beside rows: refused names, and what is left of a disk that is full."""
@@ -248,6 +249,10 @@ class ReportFiles:
         if inode.kind is Kind.ENTRY:
             job_id = (await self._database.read_briefly(views.visible_entry, inode)).job_id
             self.refused.note(inode.account, job_id, place.name, why_refused(refusal))
+
+
+def _state(mark: Mark, beside: object) -> object | None:
+    return None if mark.others is None else (mark, beside)
 
 
 def _swallowed_node(sent: Swallowed, name: str) -> Node:

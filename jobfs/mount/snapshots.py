@@ -13,7 +13,6 @@ from weakref import WeakValueDictionary
 
 import trio
 
-from jobfs.tree.reports import Text
 from jobfs.tree.views import Node
 
 #: Seconds for which a text is served. Not less: SFTP tells times in whole seconds, and clients take two
@@ -24,6 +23,14 @@ LIFETIME = 1.0
 _AT_ONCE = 2
 #: Sizes that are remembered; each takes about 600 bytes.
 _REMEMBERED = 4096
+
+
+class Made(NamedTuple):
+    """A text that was made, from a *state*, whose size it has until *lasts*; None: nobody knows."""
+
+    content: bytes
+    state: object | None = None
+    lasts: datetime | None = None
 
 
 class Snapshot(NamedTuple):
@@ -60,6 +67,10 @@ class _Known:
     def is_served(self) -> bool:
         return trio.current_time() < self.until
 
+    @property
+    def is_read(self) -> bool:
+        return self.is_served and self.content is not None
+
 
 async def _unknown(_number: int) -> None:
     """Return nothing: there may always be something new to tell."""
@@ -74,7 +85,7 @@ class Snapshots:
 
     def __init__(
         self,
-        make: Callable[[int, datetime], Awaitable[Text]],
+        make: Callable[[int, datetime], Awaitable[Made]],
         state: Callable[[int], Awaitable[object | None]] = _unknown,
     ) -> None:
         self._make_text = make
@@ -92,8 +103,8 @@ class Snapshots:
             known = self._known.get(number)
             if known is None or not known.is_served:
                 known = await self._make(number, time.time_ns(), _soon())
-            elif known.content is None:  # it was told, so this is what it is the text of
-                known = await self._make(number, known.at_ns, known.until)
+            elif known.content is None:
+                known = await self._written(number, known)
             assert known.content is not None
             return Snapshot(known.content, known.at_ns)
 
@@ -101,27 +112,34 @@ class Snapshots:
         """Return what is told of the text that `of` would return, and raise what it would raise."""
         async with self._lock(number):
             known = self._known.get(number)
-            if known is None or not known.is_served:
-                at_ns = time.time_ns()
-                if known is None or not await self._is_as_long(number, known, at_ns):
-                    known = await self._make(number, at_ns, _soon())
-                else:
-                    known.content, known.at_ns, known.until = None, at_ns, _soon()
+            if known is None or not (known.is_read or await self._goes_on(number, known)):
+                known = await self._make(number, time.time_ns(), _soon())
             return Told(known.size, known.at_ns)
 
     def _lock(self, number: int) -> trio.Lock:
         return self._locks.setdefault(number, trio.Lock())
 
-    async def _is_as_long(self, number: int, known: _Known, at_ns: int) -> bool:
+    async def _goes_on(self, number: int, known: _Known) -> bool:
+        """Whether a text would be as long if it were made now; from now on it is told as of now then."""
+        at_ns = time.time_ns()
         if known.state is None or known.lasts is None or _instant(at_ns) >= known.lasts:
             return False
-        return await self._state(number) == known.state
+        if await self._state(number) != known.state:
+            return False
+        if not known.is_served:
+            known.content, known.at_ns, known.until = None, at_ns, _soon()
+        return True
+
+    async def _written(self, number: int, known: _Known) -> _Known:
+        """Return the text of what was told; as of now, if it is another by this time."""
+        made = await self._make(number, known.at_ns, known.until)
+        if made.size != known.size:
+            made.at_ns, made.until = time.time_ns(), _soon()
+        return made
 
     async def _make(self, number: int, at_ns: int, until: float) -> _Known:
         async with self._turns:
-            # Before the text: what changes meanwhile makes it another.
-            state = await self._state(number)
-            content, lasts = await self._make_text(number, _instant(at_ns))
+            content, state, lasts = await self._make_text(number, _instant(at_ns))
         self._forget_old()
         self._known.pop(number, None)
         self._known[number] = made = _Known(content, len(content), at_ns, until, state, lasts)

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import trio
 from trio.testing import MockClock
 
-from jobfs.mount.snapshots import LIFETIME, Snapshots, Told
-from jobfs.tree.reports import Text
+from jobfs.mount.snapshots import LIFETIME, Made, Snapshots, Told
 
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
 
@@ -19,10 +18,11 @@ class Writer:
         self.state: object | None = "nothing"
         self._lasts = lasts
 
-    async def make(self, number: int, now: datetime) -> Text:
+    async def make(self, number: int, now: datetime) -> Made:
         """Return a text."""
         self.made.append(number)
-        return Text(f"{number}, {now:%H:%M:%S.%f}: {self.state}".encode(), self._lasts)
+        text = f"{number}, {now:%H:%M:%S.%f}: {self.state}"
+        return Made(text.encode(), self.state, self._lasts)
 
     async def tell(self, _number: int) -> object | None:
         """Return what there is to tell."""
@@ -69,6 +69,43 @@ def test_while_nothing_changes_a_size_is_told_of_every_second_and_no_text_is_mad
     assert writer.made == [7]
     assert second.size == first.size
     assert second.at_ns > first.at_ns
+
+
+def test_what_is_read_is_as_long_as_was_told_last_though_something_has_changed_since_it_was_told() -> (
+    None
+):
+    writer, clock = Writer(), MockClock()
+
+    async def look_and_read() -> None:
+        snapshots = Snapshots(writer.make, writer.tell)
+        await snapshots.told(7)
+        clock.jump(LIFETIME)
+        first = await snapshots.told(7)
+        writer.state = "a file has come"
+        second = await snapshots.told(7)
+        read = await snapshots.of(7)
+        assert second == (len(read.content), read.at_ns)
+        assert second.size > first.size
+        assert second.at_ns > first.at_ns
+
+    trio.run(look_and_read, clock=clock)
+
+
+def test_a_text_that_is_longer_than_was_told_has_another_time() -> None:
+    writer, clock = Writer(), MockClock()
+
+    async def look_and_read() -> None:
+        snapshots = Snapshots(writer.make, writer.tell)
+        await snapshots.told(7)
+        clock.jump(LIFETIME)
+        told = await snapshots.told(7)
+        writer.state = "a file has come"
+        read = await snapshots.of(7)
+        assert len(read.content) > told.size
+        assert read.at_ns > told.at_ns
+        assert await snapshots.told(7) == (len(read.content), read.at_ns)
+
+    trio.run(look_and_read, clock=clock)
 
 
 def test_a_text_that_was_told_before_it_was_made_has_the_time_that_was_told() -> None:

@@ -209,6 +209,27 @@ async def test_changes_of_another_file_in_its_folder_deafen_no_bell(on_sqlite: D
                 await rings.wait()
 
 
+@pytest.mark.usefixtures("autojump_clock")
+async def test_who_cannot_watch_any_more_looks_now_and_then(
+    on_sqlite: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of watches there are only so many for all processes of a user."""
+    assert on_sqlite.catalog.file is not None
+    file = on_sqlite.catalog.file
+    async with bell(on_sqlite.catalog) as rings:
+        folder = file.parent.rename(
+            file.parent.with_name("moved")
+        )  # there is nothing to watch here now
+        moved = Catalog(f"sqlite:///{folder / file.name}")
+        for _ in range(5):
+            plain_sql(moved, "UPDATE job SET title = title || '.'")
+            with trio.fail_after(PATIENCE):
+                await rings.wait()
+        moved.dispose()
+
+    assert [line.getMessage().startswith("cannot watch") for line in caplog.records] == [True]
+
+
 async def test_rings_that_go_on_are_heard_less_often_and_the_next_one_soon(
     autojump_clock: MockClock,
 ) -> None:

@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from jobfs.database import Database
 from jobfs.domain.jobs import JobStatus, Right
 from jobfs.errors import JobfsError
 from jobfs.mount.looking import Looking
-from jobfs.tree import beginnings, changes, reports, versions, views
+from jobfs.tree import beginnings, changes, content, reports, versions, views
 from jobfs.tree.changes import Place
 from jobfs.tree.refusals import NoSuchEntryError
 from tests.stored import studio
@@ -202,6 +203,54 @@ async def test_what_is_remembered_is_what_would_be_found_after_every_kind_of_cha
         _explore(scene, found)
 
     assert len(made) > 15
+
+
+async def test_a_name_is_there_again_in_a_folder_that_was_moved_out_of_sight_and_back(
+    quick: Catalog, store: BlobStore
+) -> None:
+    """Whoever stands in the folder asks for names by its number, wherever it is."""
+    database = Database(quick, AtOnce())
+    tree = Looking(database)
+    scene = await database.write_briefly(_scene)
+    ben = await database.write_briefly(studio.account, "ben")
+    await database.write_briefly(grants.grant, ben, scene.job_ids[0], Right.EDIT)
+    seen, hidden = scene.directories
+    folder = await database.write_briefly(changes.mkdir, seen, b"dir", now=NOW)
+    await database.write_briefly(studio.create, folder.inode, b"x")
+    folder_of_ben = studio.as_seen_by(ben, folder.inode)
+    there, away = Place(seen, b"dir"), Place(hidden, b"dir")
+
+    await database.write_briefly(changes.rename, store, there, away, replace=True, now=NOW)
+    with pytest.raises(NoSuchEntryError):
+        await tree.child(folder_of_ben, b"x")
+    await database.write_briefly(changes.rename, store, away, there, replace=True, now=NOW)
+
+    assert (await tree.child(folder_of_ben, b"x")).name == "x"
+
+
+async def test_the_folder_of_a_closed_job_goes_when_its_last_latecomer_is_written_on(
+    quick: Catalog, store: BlobStore
+) -> None:
+    database = Database(quick, AtOnce())
+    tree = Looking(database)
+    scene = await database.write_briefly(_scene)
+    directory = scene.directories[0]
+    await database.write_briefly(_create, scene, store, Place(directory, b"a.jpg.part"))
+    file = (await tree.child(directory, b"a.jpg.part")).inode
+    upload = await database.read_briefly(_shown, file)
+    with store.reading(upload.blob_key) as descriptor:
+        evidence = content.evidence(descriptor)
+    now = datetime.now(UTC)  # a job is closed by the database's clock
+    await database.write_briefly(versions.settle, upload.id, evidence, mtime_ns=None, now=now)
+    await database.write_briefly(jobs.set_status, scene.job_ids[0], JobStatus.SELLING)
+    assert await tree.node(directory)
+
+    await database.write_briefly(versions.resume, upload, role_id=scene.role)
+
+    with pytest.raises(NoSuchEntryError):
+        await database.read_briefly(views.node, directory)
+    with pytest.raises(NoSuchEntryError):
+        await tree.node(directory)
 
 
 async def test_a_change_leaves_remembered_what_it_does_not_touch(quick: Catalog) -> None:
