@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 #: and may come just after a look and then wait for a ring, and by a worker, which is to begin at once; and by
 #: login, and by a worker after some rings in a row. A look takes half a millisecond of a processor.
 REST, LONG_REST = 0.03, 0.1
-#: By what a rest is longer than the one before, as long as the next ring comes within a rest.
-_STRETCH = 1.5
+#: By what a rest is longer than the one before, as long as the next ring comes within a rest; and after how
+#: many rings in a row: a single photo makes four or five, and is to be made at once.
+_STRETCH, _IN_A_ROW = 1.5, 8
 
 
 class Bell:
@@ -46,6 +47,7 @@ class Bell:
         self._nap = nap
         self._shortest, self._longest = rest, longest or rest
         self.rest = rest
+        self._in_a_row = 0
         self._rung = trio.Event()
         self._rested = -math.inf
 
@@ -59,8 +61,9 @@ class Bell:
             await self._rung.wait()
         await trio.sleep_until(self._rested)
         now = trio.current_time()
-        follows = now < self._rested + self.rest
-        self.rest = min(self.rest * _STRETCH, self._longest) if follows else self._shortest
+        self._in_a_row = self._in_a_row + 1 if now < self._rested + self.rest else 0
+        stretched = min(self.rest * _STRETCH, self._longest)
+        self.rest = stretched if self._in_a_row >= _IN_A_ROW else self._shortest
         self._rested = now + self.rest
         self._rung = trio.Event()
 
