@@ -154,9 +154,8 @@ def _looking(catalog: Catalog, *, ours: bool) -> Iterator[Callable[[], Mark]]:
 
 
 def _mark_of_others(catalog: Catalog) -> Mark:
-    with suppress(
-        DBAPIError, sqlite3.Error
-    ):  # somebody brings the log in order; whoever waits looks
+    # It fails while somebody brings the log in order: then whoever waits looks.
+    with suppress(DBAPIError, sqlite3.Error):
         return catalog.mark()
     return Mark(None, ours=0)
 

@@ -77,11 +77,11 @@ class ReportFiles:
         content, lasts = await self._database.read(
             reports.text, number, studio=self._studio, refused=refused, now=now, free=free
         )
-        return Made(content, _state(mark, beside), lasts)
+        return Made(content, _known_state(mark, beside), lasts)
 
     async def _state(self, number: int) -> object | None:
         """Return what is another when anything has changed that a file tells of; None: nobody knows."""
-        return _state(self._tree.mark(), await self._beside(number))
+        return _known_state(self._tree.mark(), await self._beside(number))
 
     async def _beside(self, number: int) -> tuple[list[RefusedName], int | None]:
         """Return what a file tells beside rows: refused names, and what is left of a disk that is full."""
@@ -251,7 +251,7 @@ class ReportFiles:
             self.refused.note(inode.account, job_id, place.name, why_refused(refusal))
 
 
-def _state(mark: Mark, beside: object) -> object | None:
+def _known_state(mark: Mark, beside: object) -> object | None:
     return None if mark.others is None else (mark, beside)
 
 

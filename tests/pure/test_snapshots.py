@@ -43,6 +43,13 @@ def _told_twice(writer: Writer, between: object | None = "nothing") -> tuple[Tol
     return trio.run(look_twice, clock=clock)
 
 
+async def _told_a_while_later(snapshots: Snapshots, clock: MockClock) -> Told:
+    """Return what is told of a text that was told before, and made then."""
+    await snapshots.told(7)
+    clock.jump(LIFETIME)
+    return await snapshots.told(7)
+
+
 def test_a_text_is_made_when_somebody_looks_and_shared_by_all_who_look_then() -> None:
     writer = Writer()
 
@@ -78,9 +85,7 @@ def test_what_is_read_is_as_long_as_was_told_last_though_something_has_changed_s
 
     async def look_and_read() -> None:
         snapshots = Snapshots(writer.make, writer.tell)
-        await snapshots.told(7)
-        clock.jump(LIFETIME)
-        first = await snapshots.told(7)
+        first = await _told_a_while_later(snapshots, clock)
         writer.state = "a file has come"
         second = await snapshots.told(7)
         read = await snapshots.of(7)
@@ -96,9 +101,7 @@ def test_a_text_that_is_longer_than_was_told_has_another_time() -> None:
 
     async def look_and_read() -> None:
         snapshots = Snapshots(writer.make, writer.tell)
-        await snapshots.told(7)
-        clock.jump(LIFETIME)
-        told = await snapshots.told(7)
+        told = await _told_a_while_later(snapshots, clock)
         writer.state = "a file has come"
         read = await snapshots.of(7)
         assert len(read.content) > told.size
@@ -113,9 +116,7 @@ def test_a_text_that_was_told_before_it_was_made_has_the_time_that_was_told() ->
 
     async def look_and_read() -> None:
         snapshots = Snapshots(writer.make, writer.tell)
-        await snapshots.told(7)
-        clock.jump(LIFETIME)
-        told = await snapshots.told(7)
+        told = await _told_a_while_later(snapshots, clock)
         read = await snapshots.of(7)
         at = datetime.fromtimestamp(told.at_ns / 10**9, UTC)
         assert read == (f"7, {at:%H:%M:%S.%f}: nothing".encode(), told.at_ns)
