@@ -96,10 +96,20 @@ def get_with_job(connection: Connection, upload_id: int) -> Upload:
 
 def current(connection: Connection, entry_id: int, *, lock: bool = False) -> Upload | None:
     """Return the version that a file shows; None for a directory. *lock* as for `get`."""
-    if lock:
-        _LOCK_CURRENT.all(connection, entry=entry_id)
+    if lock and not entries.writers_are_alone(connection):
+        _lock_current(connection, entry_id)
     row = _CURRENT.first(connection, entry=entry_id)
     return None if row is None else _upload(row)
+
+
+def _lock_current(connection: Connection, entry_id: int) -> None:
+    """Lock the version that a file shows.
+
+    Where we have waited for whoever put another in its place, the statement has locked neither.
+    """
+    while not _LOCK_CURRENT.all(connection, entry=entry_id):
+        if _CURRENT.first(connection, entry=entry_id) is None:
+            return
 
 
 def is_planned(connection: Connection, upload: Upload) -> bool:
@@ -374,5 +384,5 @@ _CURRENT = Prepared(_uploads().where(_SHOWN))
 #: Lock an upload; the caller reads it in a statement of its own, since one that has waited for a lock shows
 #: the other tables, an entry's name, as they were before.
 _LOCK = OnPostgreSQL(select(UploadRow.id).where(_THIS).with_for_update())
-_LOCK_CURRENT = OnPostgreSQL(select(UploadRow.id).where(_SHOWN).with_for_update())
+_LOCK_CURRENT = Prepared(select(UploadRow.id).where(_SHOWN).with_for_update())
 _STATUS = Prepared(select(JobRow.status).where(JobRow.id == bindparam("job")))

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 from random import Random
+from typing import TypeVar
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,7 @@ from sqlalchemy import Connection, text
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import accounts, feed, purging, trash, uploads, usage
 from jobfs.catalog.engine import Catalog
+from jobfs.catalog.uploads import Upload
 from jobfs.domain.events import EventKind
 from jobfs.domain.quotas import Usage
 from jobfs.domain.uploads import SEALED
@@ -47,6 +49,8 @@ from tests.stored.studio import (
     send,
     send_again,
 )
+
+T = TypeVar("T")
 
 #: So few names that they meet again and again; one is a client's temporary name.
 NAMES = st.sampled_from(["a.jpg", "b.txt", "c.jpg.part"])
@@ -305,6 +309,30 @@ def test_a_file_that_is_removed_during_its_close_counts_for_nothing(
         assert kept(connection) == counted(connection) == {}
 
 
+def test_whoever_waited_for_a_file_holds_the_version_it_shows_by_then(
+    shared: Catalog, store: BlobStore
+) -> None:
+    """Else a rename would go on beside an overwrite, each waiting for what the other holds."""
+    with shared.writing() as connection:
+        file = send(connection, store, 1, "Wedding/a.jpg", b"x").entry_id
+
+    def hold_it(connection: Connection) -> Upload | None:
+        held = uploads.current(connection, file, lock=True)
+        with shared.writing() as other:
+            free = text("SELECT id FROM upload WHERE current FOR UPDATE SKIP LOCKED")
+            assert other.execute(free).scalars().all() == []
+        return held
+
+    with ThreadPoolExecutor(1) as threads:
+        with shared.writing() as connection:
+            again = send_again(connection, store, 2, "Wedding/a.jpg", b"y")
+            other = threads.submit(in_a_transaction, shared, hold_it)
+            wait_until_blocked(shared)
+        held = other.result()
+    assert held is not None
+    assert held.id == again.id
+
+
 def test_many_at_once_neither_deadlock_nor_drift(shared: Catalog, store: BlobStore) -> None:
     """Closes, overwrites, renames, removals and restores of two accounts, by four threads."""
     with shared.writing() as connection:
@@ -362,9 +390,9 @@ def restore_it(
         trash.restore(connection, items[size % len(items)].id, now=NOON)
 
 
-def in_a_transaction(catalog: Catalog, act: Callable[[Connection], None]) -> None:
+def in_a_transaction(catalog: Catalog, act: Callable[[Connection], T]) -> T:
     with catalog.writing() as connection:
-        act(connection)
+        return act(connection)
 
 
 def wait_until_blocked(catalog: Catalog) -> None:
