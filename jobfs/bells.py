@@ -123,24 +123,41 @@ async def _watch_wal(
         seen = look()
         task_status.started()
         pace = _Pace()
+        has_changed = False
         while True:
-            with trio.move_on_after(pace.pause) as quiet:
-                await trio.lowlevel.wait_readable(folder.fileno())
-            if quiet.cancelled_caught:
-                pace.slow_down()
-            else:
-                folder.heed()
-                pace.log_has_changed()
             if not folder.watch():
                 pace.nobody_tells()
             found = look()
             if found != seen:
+                seen = await _hear_out(look, seen, found, rings)
+                folder.heed()
                 pace.commit_was_seen(rings.rest)
-                if found.others != seen.others:
-                    rings.ring()
-                seen = found
-            if not quiet.cancelled_caught:
-                await trio.sleep(pace.rest)
+                has_changed = False
+                continue
+            if has_changed:
+                await trio.sleep(FIRST_PAUSE)  # however much the log changes
+            with trio.move_on_after(pace.pause) as quiet:
+                await trio.lowlevel.wait_readable(folder.fileno())
+            has_changed = not quiet.cancelled_caught
+            if has_changed:
+                folder.heed()
+                pace.log_has_changed()
+            else:
+                pace.slow_down()
+
+
+async def _hear_out(look: Callable[[], Mark], seen: Mark, found: Mark, rings: Bell) -> Mark:
+    """Ring for a commit and for those that come within a rest of another; returns the last.
+
+    They come in bursts: while files are sent it is enough to look now and then, whatever the log does.
+    """
+    while found != seen:
+        if found.others != seen.others:
+            rings.ring()
+        seen = found
+        await trio.sleep(rings.rest)
+        found = look()
+    return seen
 
 
 @contextmanager
@@ -206,9 +223,7 @@ class _Folder:
 @contextmanager
 def _watched(path: Path) -> Iterator[_Folder]:
     with inotify_simple.INotify(nonblocking=True) as inotify:
-        folder = _Folder(inotify, path)
-        folder.watch()
-        yield folder
+        yield _Folder(inotify, path)
 
 
 class _Pace:
@@ -216,13 +231,12 @@ class _Pace:
 
     def __init__(self) -> None:
         self.pause = NAP
-        self.rest = FIRST_PAUSE  # before the log is looked at again, however much it changes
         self._growth = _AWAITED
         self._quiet_at = -math.inf
 
     def log_has_changed(self) -> None:
         """Look often: a commit is on its way."""
-        self.pause = self.rest = FIRST_PAUSE
+        self.pause = FIRST_PAUSE
         self._growth = _AWAITED
         self._quiet_at = trio.current_time() + LONGEST_COMMIT
 
@@ -231,7 +245,7 @@ class _Pace:
 
         Commits come in bursts; and while files are sent, no bell is heard more often than that.
         """
-        self.pause = self.rest = between_rings
+        self.pause = between_rings
         self._growth = _SEEN
 
     def nobody_tells(self) -> None:
