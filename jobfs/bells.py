@@ -37,16 +37,16 @@ _STRETCH, _IN_A_ROW = 1.5, 8
 class Bell:
     """Rings when somebody, in whatever process, may have changed the database.
 
-    Rings that come while nobody waits are one ring; so are those of *rest* seconds, or of up to *longest*
-    seconds as they go on, or an upload of many small files would keep every role looking. A ring says
-    nothing of what has changed, and one may be lost with a connection: whoever waits looks every *nap*
-    seconds without one, too.
+    Rings that come while nobody waits are one ring. After each, whoever rings it rests for *rest* seconds, or
+    for up to *longest* seconds as they go on, or an upload of many small files would keep every role looking.
+    A ring says nothing of what has changed, and one may be lost with a connection: whoever waits looks every
+    *nap* seconds without one, too.
     """
 
     def __init__(self, *, nap: float, rest: float = REST, longest: float | None = None) -> None:
         self._nap = nap
         self._shortest, self._longest = rest, longest or rest
-        self.rest = rest
+        self.between = rest  # seconds from a ring to the next, as they come now
         self._in_a_row = 0
         self._rung = trio.Event()
         self._rested = -math.inf
@@ -55,16 +55,19 @@ class Bell:
         """Wake whoever waits."""
         self._rung.set()
 
-    async def wait(self) -> None:
-        """Return at the next ring, or after the nap."""
-        with trio.move_on_after(self._nap):
-            await self._rung.wait()
-        await trio.sleep_until(self._rested)
+    async def rest(self) -> None:
+        """Return when it may ring again: for whoever has rung it."""
         now = trio.current_time()
-        self._in_a_row = self._in_a_row + 1 if now < self._rested + self.rest else 0
-        stretched = min(self.rest * _STRETCH, self._longest)
-        self.rest = stretched if self._in_a_row >= _IN_A_ROW else self._shortest
-        self._rested = now + self.rest
+        self._in_a_row = self._in_a_row + 1 if now < self._rested + self.between else 0
+        stretched = min(self.between * _STRETCH, self._longest)
+        self.between = stretched if self._in_a_row >= _IN_A_ROW else self._shortest
+        self._rested = now + self.between
+        await trio.sleep_until(self._rested)
+
+    async def wait(self, *, nap: float = math.inf) -> None:
+        """Return at the next ring, or after the nap: this one, if the bell's own is longer."""
+        with trio.move_on_after(min(nap, self._nap)):
+            await self._rung.wait()
         self._rung = trio.Event()
 
 
@@ -131,7 +134,7 @@ async def _watch_wal(
             if found != seen:
                 seen = await _hear_out(look, seen, found, rings)
                 folder.heed()
-                pace.commit_was_seen(rings.rest)
+                pace.commit_was_seen(rings.between)
                 has_changed = False
                 continue
             if has_changed:
@@ -155,7 +158,7 @@ async def _hear_out(look: Callable[[], Mark], seen: Mark, found: Mark, rings: Be
         if found.others != seen.others:
             rings.ring()
         seen = found
-        await trio.sleep(rings.rest)
+        await rings.rest()
         found = look()
     return seen
 
@@ -302,3 +305,4 @@ async def _ring_at_notifications(connection: "psycopg.Connection", rings: Bell) 
         await trio.lowlevel.wait_readable(connection.fileno())
         if list(connection.notifies(timeout=0)):
             rings.ring()
+            await rings.rest()

@@ -52,8 +52,7 @@ async def next_task(database: Database, bell: Bell, claimant: Claimant) -> Task:
             log.warning("cannot look for tasks, trying again: %s", error)
             await trio.sleep(PAUSE)
             continue
-        with trio.move_on_after(math.inf if nap is None else nap.total_seconds()):
-            await bell.wait()
+        await bell.wait(nap=math.inf if nap is None else nap.total_seconds())
 
 
 async def keep(database: Database, task: Task, claimant: Claimant, work: trio.CancelScope) -> None:
