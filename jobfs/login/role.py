@@ -36,8 +36,8 @@ _ACCOUNT_EVENTS = frozenset(
 _AWAITED_EVENTS = _ACCOUNT_EVENTS | {
     EventKind.GRANT_ADDED, EventKind.GRANT_CHANGED, EventKind.GRANT_REMOVED
 }  # fmt: skip
-#: Seconds between two records of how far this role has followed the feed, while much else happens: each
-#: rings everybody's bell.
+#: Seconds until it is recorded how far this role has followed the feed, while nobody waits for that: each
+#: record rings everybody's bell.
 _REPORT_PAUSE = 1.0
 #: Seconds between two looks for sshd's pid file, or for the end of uploads.
 _LOOK_PAUSE = 0.05
@@ -141,10 +141,9 @@ class _Progress:
     """How far the feed has been followed, and whether that was recorded."""
 
     def __init__(self, position: feed.Position) -> None:
-        self.position = position
         self._news = trio.Event()
-        self._news.set()
         self._awaited = trio.Event()
+        self.reach(position)
 
     def reach(self, position: feed.Position, *, awaited: bool = True) -> None:
         """Note that everything up to *position* is done; *awaited*: somebody waits to hear of it."""
@@ -153,15 +152,13 @@ class _Progress:
         if awaited:
             self._awaited.set()
 
-    async def pause(self) -> None:
-        """Return when somebody waits for a record, or after a while."""
+    async def due(self) -> feed.Position:
+        """Return what is new as soon as somebody waits for its record, or a while after it was reached."""
+        await self._news.wait()
         with trio.move_on_after(_REPORT_PAUSE):
             await self._awaited.wait()
-
-    async def moved(self) -> None:
-        """Return as soon as there is something new to record."""
-        await self._news.wait()
         self._news, self._awaited = trio.Event(), trio.Event()
+        return self.position
 
 
 async def _keep_in_step(
@@ -179,14 +176,12 @@ async def _keep_in_step(
 async def _report(database: Database, role_id: int, progress: _Progress) -> None:
     """Record the progress for those who wait for it, and not at each of a thousand uploads."""
     while True:
-        await progress.moved()
-        position = progress.position
+        position = await progress.due()
         try:
             await database.write_lazily(roles.took, role_id, position)
         except CatalogUnavailableError as error:
             log.warning("cannot record what login has taken over, trying again: %s", error)
             progress.reach(progress.position, awaited=False)
-        await progress.pause()
 
 
 async def _render(database: Database, config: LoginConfig) -> feed.Position:
