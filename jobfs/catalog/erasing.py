@@ -371,8 +371,8 @@ def _extent(connection: Connection, which: ColumnElement[bool]) -> Extent:
 
 def _refuse_in_use(connection: Connection, upload_ids: Sequence[int]) -> None:
     """Lock uploads and their tasks; raises InUseError if somebody is at work on one of them."""
-    locked = select(UploadRow.id).where(UploadRow.id.in_(upload_ids)).with_for_update()
-    connection.execute(locked).all()
+    theirs = select(UploadRow.id).where(UploadRow.id.in_(upload_ids)).order_by(UploadRow.id)
+    connection.execute(theirs.with_for_update()).all()
     receiving = select(EntryRow.name).join(UploadRow, UploadRow.entry_id == EntryRow.id)
     receiving = receiving.where(
         UploadRow.id.in_(upload_ids), UploadRow.state == UploadState.RECEIVING.value

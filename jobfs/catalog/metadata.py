@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select
 
 from jobfs.catalog import prepared
-from jobfs.catalog.prepared import Prepared
+from jobfs.catalog.prepared import OnPostgreSQL, Prepared
 from jobfs.catalog.schema import (
     EntryRow,
     PhotoKeywordRow,
@@ -113,8 +113,14 @@ def name_changed(connection: Connection, parent_id: int, name: str) -> None:
 
 
 def refresh(connection: Connection, photo_id: int) -> None:
-    """Make anew what is known of a photo, from its file and the sidecars beside it."""
-    row = _PHOTO.one(connection, photo=photo_id)
+    """Make anew what is known of a photo, from its file and the sidecars beside it.
+
+    Locked first, since a purge of sidecars locks no job. Of one that was struck by then: nothing.
+    """
+    _LOCK.all(connection, photo=photo_id)
+    row = _PHOTO.first(connection, photo=photo_id)
+    if row is None:
+        return
     file = Source() if row.source is None else _source(row.source)
     beside = _beside(connection, row.parent_id, row.name)
     _write(connection, photo_id, merging.merged(file, beside), shot_of(row))
@@ -161,11 +167,13 @@ def _sidecars(stems: tuple[str, ...]) -> Prepared:
 _THIS_UPLOAD = UploadMetadataRow.upload_id == bindparam("upload")
 _UNSAY = Prepared(delete(UploadMetadataRow).where(_THIS_UPLOAD))
 _SAID = Prepared(select(UploadMetadataRow.source).where(_THIS_UPLOAD))
+_THIS_PHOTO = PhotoRow.id == bindparam("photo")
+_LOCK = OnPostgreSQL(select(PhotoRow.id).where(_THIS_PHOTO).with_for_update(key_share=True))
 _PHOTO = Prepared(
     select(PhotoRow.shot, EntryRow.parent_id, EntryRow.name, UploadMetadataRow.source)
     .join(EntryRow, EntryRow.id == PhotoRow.entry_id)
     .outerjoin(UploadMetadataRow, UploadMetadataRow.upload_id == PhotoRow.upload_id)
-    .where(PhotoRow.id == bindparam("photo"))
+    .where(_THIS_PHOTO)
 )
 _PLACE = Prepared(
     select(EntryRow.parent_id, EntryRow.name).where(EntryRow.id == bindparam("entry"))

@@ -89,8 +89,9 @@ def record(
     Returns the keys of renditions that no row names (any more): to be deleted after the commit. An upload
     that a newer one has replaced stays as it is: restoring it asks for ingest again.
     """
-    upload = uploads.get_with_job(connection, task.upload_id)
-    if not tasks.finish(connection, task) or not is_wanted(connection, upload):
+    upload = uploads.find_with_job(connection, task.upload_id)
+    is_claimed = tasks.finish(connection, task)
+    if upload is None or not is_claimed or not is_wanted(connection, upload):
         return _unnamed(connection, found.renditions)
     uploads.note_sha256(connection, upload, found.sha256)
     metadata.note(connection, upload.id, found.metadata)
@@ -126,8 +127,8 @@ def refuse(
 
     *reason* and *advice* are for the photographer, *cause* is for the log.
     """
-    upload = uploads.get(connection, task.upload_id, lock=True)
-    if not tasks.finish(connection, task):
+    upload = uploads.find(connection, task.upload_id, lock=True)
+    if upload is None or not tasks.finish(connection, task):
         return False
     if is_wanted(connection, upload) and upload.state is UploadState.RECEIVED:
         uploads.note_sha256(connection, upload, sha256)
@@ -142,8 +143,8 @@ def leave(connection: Connection, task: Task, *, now: datetime) -> None:
 
     Somebody may have restored it since the worker looked, and found the task claimed.
     """
-    upload = uploads.get(connection, task.upload_id, lock=True)
-    if is_wanted(connection, upload):
+    upload = uploads.find(connection, task.upload_id, lock=True)
+    if upload is not None and is_wanted(connection, upload):
         tasks.postpone(connection, task, until=now, error="the file was restored just then")
     else:
         tasks.finish(connection, task)

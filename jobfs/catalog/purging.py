@@ -103,7 +103,11 @@ def strike(connection: Connection, upload_ids: Sequence[int], *, now: datetime) 
 def _strike(
     connection: Connection, doomed: Sequence[Row[*tuple[Any, ...]]], *, now: datetime
 ) -> Purged:
-    renditions = _strike_photos(connection, [row.id for row in doomed])
+    ids = [row.id for row in doomed]
+    based = update(UploadRow).where(UploadRow.base_id.in_(ids))  # before entries, as a rename does
+    connection.execute(based.values(base_id=None))
+    _lock_entries(connection, doomed)
+    renditions = _strike_photos(connection, ids)
     originals = _strike_uploads(connection, doomed)
     for row in doomed:
         metadata.name_changed(connection, row.parent_id, row.name)  # a sidecar may say less now
@@ -172,6 +176,12 @@ def _doomed(
     return list(connection.execute(again))
 
 
+def _lock_entries(connection: Connection, doomed: Sequence[Row[*tuple[Any, ...]]]) -> None:
+    """Lock the files of uploads: of two who strike versions of one, the second sees what is left."""
+    files = select(EntryRow.id).where(EntryRow.id.in_({row.entry_id for row in doomed}))
+    connection.execute(files.order_by(EntryRow.id).with_for_update(key_share=True)).all()
+
+
 def _strike_photos(connection: Connection, upload_ids: Sequence[int]) -> tuple[str, ...]:
     """Strike the photos that show these uploads; returns the keys of their renditions.
 
@@ -195,12 +205,11 @@ def _strike_uploads(
     ids = [row.id for row in doomed]
     connection.execute(delete(TaskRow).where(TaskRow.upload_id.in_(ids)))
     metadata.forget_uploads(connection, ids)
-    connection.execute(update(UploadRow).where(UploadRow.base_id.in_(ids)).values(base_id=None))
     connection.execute(delete(UploadRow).where(UploadRow.id.in_(ids)))
-    blobs = delete(BlobRow).where(
-        BlobRow.id.in_([row.blob_id for row in doomed]),
-        ~exists().where(UploadRow.blob_id == BlobRow.id),
-    )
+    their_blobs = BlobRow.id.in_({row.blob_id for row in doomed})  # locked for the same reason
+    locked = select(BlobRow.id).where(their_blobs).order_by(BlobRow.id).with_for_update()
+    connection.execute(locked).all()
+    blobs = delete(BlobRow).where(their_blobs, ~exists().where(UploadRow.blob_id == BlobRow.id))
     keys = connection.execute(blobs.returning(BlobRow.key)).scalars().all()
     left_empty = delete(EntryRow).where(
         EntryRow.id.in_({row.entry_id for row in doomed}), EntryRow.removed_at.is_not(None),

@@ -61,8 +61,8 @@ def record(
 
     What is known of its photos is made anew; those that arrive later will find it.
     """
-    upload = uploads.get_with_job(connection, task.upload_id)
-    if not tasks.finish(connection, task):
+    upload = uploads.find_with_job(connection, task.upload_id)
+    if upload is None or not tasks.finish(connection, task):
         return False
     if is_wanted(connection, upload):
         uploads.note_sha256(connection, upload, sha256)

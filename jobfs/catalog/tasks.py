@@ -184,9 +184,9 @@ def give_up(
     *error* is for whoever looks into the queue; *reason* and *advice* are for the photographer, who reads
     the error if nobody has better words.
     """
-    upload = uploads.get(connection, task.upload_id, lock=True)
+    upload = uploads.find(connection, task.upload_id, lock=True)
     failed = update(TaskRow).where(_is(task)).values(failed_at=now, error=error, **_FREE)
-    if not _changed(connection, failed):
+    if upload is None or not _changed(connection, failed):
         return False
     if upload.state is UploadState.RECEIVED:
         words = reason or error
@@ -232,7 +232,7 @@ def retry(connection: Connection, task_id: int, *, now: datetime) -> None:
 
 def retry_all(connection: Connection, *, now: datetime) -> int:
     """Let every failed task begin anew; returns how many those are."""
-    failed = select(TaskRow).where(TaskRow.failed_at.is_not(None)).order_by(TaskRow.id)
+    failed = select(TaskRow).where(TaskRow.failed_at.is_not(None)).order_by(TaskRow.upload_id)
     rows = connection.execute(failed).all()
     for row in rows:
         _retry(connection, row, now=now)
@@ -320,11 +320,13 @@ def _changed(connection: Connection, statement: Any) -> bool:
 
 
 def _retry(connection: Connection, row: Row[Any], *, now: datetime) -> None:
+    upload = uploads.find(connection, row.upload_id, lock=True)  # before its task, as a worker does
+    if upload is None:
+        return
     clock = _clock(connection, now)
     anew = {"not_before": clock, "attempts": 0, "failed_at": None, "error": None}
     connection.execute(update(TaskRow).where(TaskRow.id == row.id).values(**anew))
     turns.urge_elders(connection, row.upload_id, partial(_clock, connection, now))
-    upload = uploads.get(connection, row.upload_id, lock=True)
     if upload.state is UploadState.FAILED:
         uploads.change(connection, upload, Change.RETRIED, now=now, reason=None, advice=None)
     feed.append(

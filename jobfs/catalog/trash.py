@@ -159,10 +159,10 @@ def restore(connection: Connection, item_id: str, *, now: datetime) -> str:
     entry, version_id = _wanted(connection, item_id)
     entries.lock_jobs(connection, entry.job_id)
     upload = uploads.current(connection, entry.id, lock=True)
-    if upload is None or (version_id is None and not upload.removed):
-        raise NoSuchItemError(item_id)
     if version_id is not None:
         upload = _show_version(connection, upload, version_id, item_id, now=now)
+    elif upload is None or not upload.removed:
+        raise NoSuchItemError(item_id)
     if upload.removed:
         _put_back(connection, _entry(connection, entry.id), now=now)
     metadata.entry_changed(connection, entry.id)
@@ -191,19 +191,21 @@ def _wanted(connection: Connection, item_id: str) -> tuple[Row[Any], int | None]
 
 
 def _show_version(
-    connection: Connection, shown: Upload, version_id: int, item_id: str, *, now: datetime
+    connection: Connection, shown: Upload | None, version_id: int, item_id: str, *, now: datetime
 ) -> Upload:
-    """Let a file show another of its versions; the present one goes to the trash."""
-    if shown.state is UploadState.RECEIVING:
-        raise BeingSentError(shown.name)
-    if shown.id == version_id:
+    """Let a file show another of its versions; the present one goes to the trash, or was purged from it."""
+    version = uploads.find(connection, version_id, lock=True)
+    if version is None or version.current:
         raise NoSuchItemError(item_id)
-    uploads.supersede(connection, shown, account_id=None, now=now)
+    if shown is not None:
+        if shown.state is UploadState.RECEIVING:
+            raise BeingSentError(shown.name)
+        uploads.supersede(connection, shown, account_id=None, now=now)
     uploads.show_again(connection, version_id)
-    entries.touch(connection, shown.entry_id, now_ns=_ns(now))
+    entries.touch(connection, version.entry_id, now_ns=_ns(now))
     feed.append(
         connection, EventKind.UPLOAD_RESTORED,
-        job_id=shown.job_id, entry_id=shown.entry_id, upload_id=version_id,
+        job_id=version.job_id, entry_id=version.entry_id, upload_id=version_id,
     )  # fmt: skip
     return uploads.get(connection, version_id)
 

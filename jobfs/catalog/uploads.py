@@ -68,30 +68,32 @@ class Upload:
 
 def get(connection: Connection, upload_id: int, *, lock: bool = False) -> Upload:
     """Return an upload; *lock* keeps other transactions from changing it until the end of this one."""
+    upload = find(connection, upload_id, lock=lock)
+    assert upload is not None, "what nobody may strike is there"
+    return upload
+
+
+def find(connection: Connection, upload_id: int, *, lock: bool = False) -> Upload | None:
+    """Return an upload; None if it was purged or erased. *lock* as for `get`."""
     if lock:
         _LOCK.all(connection, upload=upload_id)
-    return _upload(_BY_ID.one(connection, upload=upload_id))
+    row = _BY_ID.first(connection, upload=upload_id)
+    return None if row is None else _upload(row)
 
 
-def is_there(connection: Connection, upload_id: int) -> bool:
-    """Whether there is still such an upload; locks it as `get` does."""
-    _LOCK.all(connection, upload=upload_id)
-    this = UploadRow.id == upload_id
-    return connection.execute(select(UploadRow.id).where(this)).first() is not None
-
-
-def get_with_job(connection: Connection, upload_id: int) -> Upload:
+def find_with_job(connection: Connection, upload_id: int) -> Upload | None:
     """Return an upload, locked, and its job before it: until the commit no name in that changes.
 
-    In the order in which changes of names lock them, too.
+    In the order in which changes of names lock them, too. None if it was purged or erased.
     """
-    upload = get(connection, upload_id)
-    while True:
+    upload = find(connection, upload_id)
+    while upload is not None:
         entries.lock_jobs(connection, upload.job_id)
-        locked = get(connection, upload_id, lock=True)
-        if locked.job_id == upload.job_id:
+        locked = find(connection, upload_id, lock=True)
+        if locked is not None and locked.job_id == upload.job_id:
             return locked
         upload = locked  # it has moved to another job while we waited
+    return None
 
 
 def current(connection: Connection, entry_id: int, *, lock: bool = False) -> Upload | None:
@@ -126,8 +128,8 @@ def receiving(connection: Connection, role_id: int) -> list[Upload]:
 
 def receiver(connection: Connection, upload_id: int) -> int | None:
     """Return the mount that is writing an upload; None if none is."""
-    query = select(UploadRow.role_id).where(UploadRow.id == upload_id)
-    return connection.execute(query).scalar_one()
+    found: int | None = _RECEIVER.one(connection, upload=upload_id).role_id
+    return found
 
 
 def begin(
@@ -336,8 +338,7 @@ def _add(
 
 
 def _state(connection: Connection, upload_id: int) -> UploadState:
-    query = select(UploadRow.state).where(UploadRow.id == upload_id)
-    return UploadState(connection.execute(query).scalar_one())
+    return UploadState(_STATE.one(connection, upload=upload_id).state)
 
 
 def _set(connection: Connection, upload_id: int, **values: Any) -> None:
@@ -379,6 +380,8 @@ def _upload(row: Any) -> Upload:
 # Built once, see `jobfs.catalog.entries`.
 _THIS = UploadRow.id == bindparam("upload")
 _SHOWN = (UploadRow.entry_id == bindparam("entry")) & UploadRow.current
+_STATE = Prepared(select(UploadRow.state).where(_THIS))
+_RECEIVER = Prepared(select(UploadRow.role_id).where(_THIS))
 _BY_ID = Prepared(_uploads().where(_THIS))
 _CURRENT = Prepared(_uploads().where(_SHOWN))
 #: Lock an upload; the caller reads it in a statement of its own, since one that has waited for a lock shows

@@ -127,9 +127,9 @@ def rename(
         raise NameTakenError(f"{there.name!r} is there already")
     if entry.directory and entries.stands_in(connection, directory.id, ancestor_id=entry.id):
         raise IntoItselfError(f"{entry.name!r} cannot be moved into itself")
+    shown = uploads.current(connection, entry.id, lock=True)  # before the entries, as a close does
     if there is not None and there.id != entry.id:
         _replace(connection, entry, there, account_id, now=now)
-    shown = uploads.current(connection, entry.id, lock=True)  # before the entry, as a close does
     if shown is not None and _is_photo_set_aside(entry, shown, directory, name):
         _set_aside(connection, entry, shown, name, account_id, now=now)
         return False

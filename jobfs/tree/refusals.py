@@ -165,7 +165,7 @@ class StillReceivingError(JobfsError):
 
 
 class DetachedError(JobfsError):
-    """A newer upload of the same name has taken the place of the one that is being sent.
+    """A newer upload of the same name has taken the place of the one that is being sent; or it was erased.
 
     ESTALE: the client sees a failure and tries again, and nothing it sends spoils the newer one.
     """

@@ -22,6 +22,7 @@ from jobfs.tree.refusals import (
     DetachedError,
     ForbiddenError,
     IncompleteError,
+    NoSuchEntryError,
     ReadOnlyViewError,
     StillReceivingError,
 )
@@ -43,16 +44,19 @@ def open_file(connection: Connection, number: int, *, writing: bool) -> tuple[No
     if writing and not entry.access.may_change(own=entry.created_by == inode.account):
         raise ForbiddenError(f"{entry.name!r} may not be changed by this account")
     shown = uploads.current(connection, entry.id)
-    assert shown is not None, "a file shows a version from its creation on"
+    if shown is None:
+        raise NoSuchEntryError(f"{entry.name!r} was erased just then")
     return entry_node(entry, inode.account), shown
 
 
 def latest(connection: Connection, upload: Upload, *, lock: bool = False) -> Upload:
-    """Return an upload as it is now; raises DetachedError if the file shows a newer one.
+    """Return an upload as it is now; raises DetachedError if the file shows a newer one, or it is gone.
 
     *lock* keeps other transactions from changing it until the end of this one.
     """
-    present = uploads.get(connection, upload.id, lock=lock)
+    present = uploads.find(connection, upload.id, lock=lock)
+    if present is None:
+        raise DetachedError(f"{upload.name!r} was deleted for good")
     if not present.current:
         raise DetachedError(f"a newer upload of {present.name!r} has taken its place")
     return present
@@ -143,7 +147,7 @@ def settle(
     *mtime_ns* is the last write, None if the client set a time after it. Raises DetachedError if
     another mount has begun a newer version.
     """
-    upload = uploads.get(connection, upload_id, lock=True)
+    upload = _to_settle(connection, upload_id)
     if upload.state is not UploadState.RECEIVING:
         present = latest(connection, upload, lock=True)
         if present.state is UploadState.INTERRUPTED and evidence.closed:
@@ -164,6 +168,19 @@ def settle(
         entries.touch(connection, upload.entry_id, now_ns=mtime_ns)
     usage.warn(connection, settled)
     return Settled(settled, refusal)
+
+
+def _to_settle(connection: Connection, upload_id: int) -> Upload:
+    """Return an upload, locked; and its job before it if it may get its final name because that is closed."""
+    upload = uploads.find(connection, upload_id)
+    if upload is not None and not entries.writers_are_alone(connection):
+        if names.final_name(upload.name) is None:
+            upload = uploads.find(connection, upload_id, lock=True)
+        else:
+            upload = uploads.find_with_job(connection, upload_id)
+    if upload is None:
+        raise DetachedError(f"upload {upload_id} was deleted for good")
+    return upload
 
 
 def _is_known_short(connection: Connection, upload: Upload, evidence: Evidence) -> bool:
@@ -244,8 +261,9 @@ def receive_latecomer(
     connection: Connection, store: BlobStore, entry_id: int, *, now: datetime
 ) -> None:
     """Receive one of them if it is whole."""
-    upload = uploads.current(connection, entry_id, lock=True)
-    if upload is None or upload.state is not UploadState.WAITING:
+    shown = uploads.current(connection, entry_id)
+    upload = shown and uploads.find_with_job(connection, shown.id)
+    if upload is None or not upload.current or upload.state is not UploadState.WAITING:
         return
     with store.reading(upload.blob_key) as descriptor:
         evidence = content.evidence(descriptor, gap=upload.gap)
@@ -257,10 +275,11 @@ def _receive_latecomer(
 ) -> None:
     """Give a file its final name if it is whole, and its job was closed before its client could.
 
-    To the client it keeps the temporary name until it has been renamed; see `tree.latecomers`.
+    To the client it keeps the temporary name until it has been renamed; see `tree.latecomers`. The caller
+    has locked the job: it is not closed meanwhile, and nobody else gives the name away.
     """
     name = names.final_name(upload.name)
-    if name is None or uploads.is_planned(connection, upload):
+    if name is None or upload.removed or uploads.is_planned(connection, upload):
         return
     verdict = judge(name, evidence)
     entry = entries.existing(connection, upload.entry_id)
@@ -292,8 +311,9 @@ def left_behind(connection: Connection, upload_id: int, size: int) -> None:
     For the handle's release: the version is in the trash already, and nothing judges it. It may have
     been erased from there.
     """
-    if uploads.is_there(connection, upload_id):
-        uploads.note_size(connection, uploads.get(connection, upload_id, lock=True), size)
+    upload = uploads.find(connection, upload_id, lock=True)
+    if upload is not None:
+        uploads.note_size(connection, upload, size)
 
 
 def released(connection: Connection, upload_ids: Iterable[int], *, now: datetime) -> None:

@@ -53,8 +53,10 @@ class Demo:
                 line = demo.stdout.readline()
                 assert line, f"it ended with: {said}{(self.folder / 'errors').read_text()}"
                 said += line
-            yield said
-            demo.terminate()
+            try:
+                yield said
+            finally:  # or whatever has failed would wait for its end for ever
+                demo.terminate()
             assert demo.wait(PATIENCE) == 0, (self.folder / "errors").read_text()
 
     @contextmanager

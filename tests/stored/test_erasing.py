@@ -11,8 +11,10 @@ from sqlalchemy import Connection, func, select, text
 from jobfs import bells
 from jobfs.blobs import ledger
 from jobfs.blobs.refusals import BadLedgerError
-from jobfs.catalog import codes, erasing, erasures, feed, jobs, metadata, tasks, usage
+from jobfs.blobs.store import new_key
+from jobfs.catalog import codes, erasing, erasures, feed, jobs, metadata, photos, tasks, usage
 from jobfs.catalog.erasures import Erasure, Kind
+from jobfs.catalog.photos import Ingested, Rendition
 from jobfs.catalog.refusals import InUseError, JobNotEmptyError, NoSuchPhotoError
 from jobfs.catalog.schema import Base
 from jobfs.config import RetentionConfig
@@ -23,11 +25,12 @@ from jobfs.domain.metadata.values import Source
 from jobfs.ingest import erasing as finishing
 from jobfs.ingest import expiry
 from jobfs.tree import versions
+from jobfs.tree.refusals import DetachedError
 from tests.stored import studio
 from tests.stored.commands import Run
 from tests.stored.sending import claimed
 from tests.stored.studio import NOON
-from tests.stored.wedding import BLUE, GREEN, OTHER_SHOT, RED, Wedding
+from tests.stored.wedding import BLUE, GREEN, OTHER_SHOT, RED, SHOT, Wedding
 
 #: Tables whose rows outlive what is erased.
 KEPT = {"account", "account_usage", "job", "job_grant", "studio", "role", "event", "erasure"}
@@ -86,6 +89,35 @@ def test_nothing_is_left_of_an_erased_photo_but_events_without_names(wedding: We
     assert event.photo_id == photo_id
     assert event.data == {"files": 1, "versions": 2, "bytes": len(RED) + len(BLUE)}
     assert wedding.events(EventKind.PHOTO_INGESTED)
+
+
+def test_what_was_open_when_it_was_erased_cannot_be_written(wedding: Wedding) -> None:
+    upload = wedding.send("Wedding/a.jpg", RED)
+    role_id = wedding.do(studio.mount)
+    erased(wedding, wedding.ingest(upload))
+
+    with pytest.raises(DetachedError, match=r"'a\.jpg' was deleted for good"):
+        wedding.do(
+            versions.start_over, upload, account_id=wedding.anna, role_id=role_id,
+            blob_key=new_key(), now=NOON,
+        )  # fmt: skip
+
+
+def test_a_worker_that_had_lost_its_claim_by_then_records_nothing(wedding: Wedding) -> None:
+    photo_id = wedding.ingest(wedding.send("Wedding/a.jpg", RED))
+    task = claimed(wedding.catalog, wedding.overwrite("Wedding/a.jpg", BLUE).id)
+    wedding.do(tasks.postpone, task, until=NOON, error="the worker was silent for too long")
+    erased(wedding, photo_id)
+    made = Rendition(name="thumbnail", width=60, height=40, size=11, key=new_key())
+    found = Ingested(
+        sha256="", format="JPEG", width=60, height=40, shot=SHOT, renditions=(made,)
+    )  # fmt: skip
+
+    assert wedding.do(photos.record, task, found, now=NOON) == (made.key,)
+    assert not wedding.do(tasks.give_up, task, "it is no use", now=NOON)
+    wedding.do(photos.leave, task, now=NOON)
+
+    assert wedding.photos() == []
 
 
 def test_what_was_deleted_under_the_name_goes_too(wedding: Wedding) -> None:

@@ -28,6 +28,7 @@ from tests.stored.studio import (
     mkdir,
     move,
     open_new,
+    place,
     plain_sql,
     queued,
     send,
@@ -143,6 +144,20 @@ def test_it_replaces_what_stood_under_the_final_name(
     assert not uploads.get(connection, new.id).removed
     job_id = jobs.by_name(connection, "Wedding").id
     assert [item.path for item in trash.listing(connection, job_id)] == ["Class 1/a.jpg"]
+
+
+@pytest.mark.usefixtures("album")
+def test_it_replaces_nothing_if_it_was_deleted_before_it_was_closed(
+    connection: Connection, store: BlobStore, anna: int
+) -> None:
+    there = send(connection, store, anna, WHOLE, JPEG)
+    upload = open_new(connection, store, anna, PART, JPEG)
+    changes.unlink(connection, *place(connection, anna, PART), now=NOW)
+    shut(connection, store)
+
+    finish(connection, store, upload)
+
+    assert not uploads.get(connection, there.id).removed
 
 
 def test_what_is_not_whole_keeps_its_temporary_name_which_its_client_may_change(

@@ -1,5 +1,6 @@
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from jobfs.catalog.tasks import Task
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change, UploadState
 from tests.stored.sending import Sender, now, pending
+from tests.stored.test_tree_races import wait_until_blocked
 
 LEASE = timedelta(minutes=5)
 LATER = timedelta(hours=1)
@@ -370,6 +372,26 @@ def test_every_failed_task_can_be_retried_at_once(sender: Sender) -> None:
 
     claim_one(sender.catalog)
     claim_one(sender.catalog)
+
+
+def test_a_task_is_retried_while_somebody_else_is_at_work_on_its_upload(sender: Sender) -> None:
+    """Each locks the upload before its task, so that neither waits for what the other has."""
+    if sender.catalog.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    upload = sender.send("a.jpg")
+    fail(sender.catalog, claim_one(sender.catalog))
+
+    def retry_all() -> int:
+        with sender.catalog.writing() as connection:
+            return tasks.retry_all(connection, now=now())
+
+    with ThreadPoolExecutor(1) as threads:
+        with sender.catalog.writing() as connection:
+            uploads.get(connection, upload, lock=True)
+            retried = threads.submit(retry_all)
+            wait_until_blocked(sender.catalog)
+            tasks.enqueue(connection, upload, now=now())
+        assert retried.result() == 1
 
 
 def test_a_task_that_is_not_there_cannot_be_retried(sender: Sender) -> None:

@@ -218,6 +218,22 @@ def test_a_version_of_a_deleted_file_brings_the_file_back(wedding: Wedding) -> N
     assert [item.kind for item in wedding.trash()] == [Kind.OVERWRITTEN]
 
 
+def test_a_version_that_was_kept_comes_back_when_the_one_that_the_file_showed_is_purged(
+    wedding: Wedding,
+) -> None:
+    first = wedding.send("Wedding/a.jpg", RED)
+    wedding.ingest(first)
+    wedding.ingest(wedding.overwrite("Wedding/a.jpg", BLUE), OTHER_SHOT)
+    wedding.unlink("Wedding/a.jpg")
+    assert wedding.purge().uploads == 1
+    (kept,) = wedding.trash()
+
+    assert wedding.restore(kept.id) == "Wedding/a.jpg"
+
+    assert wedding.content("Wedding/a.jpg") == RED
+    assert pending(wedding.catalog) == [first.id]  # it decides which photo the name shows
+
+
 def test_a_version_waits_for_the_one_that_is_being_sent(wedding: Wedding) -> None:
     first = wedding.send("Wedding/a.jpg", RED)
     wedding.do(studio.open_again, wedding.store, wedding.anna, "Wedding/a.jpg", BLUE)

@@ -9,6 +9,7 @@ from jobfs.blobs.store import BlobStore
 from jobfs.catalog import jobs, uploads
 from jobfs.catalog.engine import Catalog
 from jobfs.catalog.schema import JobRow
+from jobfs.catalog.uploads import Upload
 from jobfs.domain.jobs import JobStatus
 from jobfs.domain.uploads import UploadState
 from jobfs.tree import changes
@@ -113,6 +114,43 @@ def test_a_directory_that_moves_to_another_job_meanwhile_is_locked_there(
         assert 2 in making.result()
 
 
+def test_a_file_that_is_closed_while_its_job_is_gets_its_final_name(
+    shared: Catalog, store: BlobStore
+) -> None:
+    """A mount looks for those that wait for one when it hears of the job, and then no more."""
+    with shared.writing() as connection:
+        upload = open_new(connection, store, 1, "Wedding/a.jpg.filepart", JPEG)
+
+    with ThreadPoolExecutor(1) as threads:
+        with shared.writing() as connection:
+            jobs.set_status(connection, 1, JobStatus.SELLING)
+            closing = threads.submit(close_in_a_transaction, shared, store, upload)
+            wait_until_blocked(shared)
+        settled = closing.result()
+    assert (settled.name, settled.state) == ("a.jpg", UploadState.RECEIVED)
+
+
+def test_of_two_files_that_get_one_final_name_at_once_the_second_replaces_the_first(
+    shared: Catalog, store: BlobStore
+) -> None:
+    with shared.writing() as connection:
+        first, second = (
+            open_new(connection, store, 1, f"Wedding/{name}", JPEG)
+            for name in ("a.jpg.filepart", "a.jpg.part")
+        )
+        jobs.set_status(connection, 1, JobStatus.SELLING)
+
+    with ThreadPoolExecutor(1) as threads:
+        with shared.writing() as connection:
+            close(connection, store, first)
+            closing = threads.submit(close_in_a_transaction, shared, store, second)
+            wait_until_blocked(shared)
+        settled = closing.result()
+    assert (settled.name, settled.state) == ("a.jpg", UploadState.RECEIVED)
+    with shared.reading() as connection:
+        assert uploads.get(connection, first.id).removed
+
+
 @pytest.mark.parametrize("first", ["rename", "close"])
 def test_a_rename_during_a_close_lets_the_new_name_decide(
     shared: Catalog, store: BlobStore, first: str
@@ -149,6 +187,11 @@ def test_a_rename_during_a_close_lets_the_new_name_decide(
 def remove_directory(catalog: Catalog, path: str) -> None:
     with catalog.writing() as connection:
         changes.rmdir(connection, *place(connection, 1, path), now=NOW)
+
+
+def close_in_a_transaction(catalog: Catalog, store: BlobStore, upload: Upload) -> Upload:
+    with catalog.writing() as connection:
+        return close(connection, store, upload)
 
 
 def wait_until_blocked(catalog: Catalog) -> None:
