@@ -5,14 +5,17 @@ from itertools import count
 from operator import attrgetter
 from typing import NamedTuple
 
+import pyfuse3
 import trio
-from pyfuse3 import EntryAttributes
+from pyfuse3 import EntryAttributes, ReaddirToken
 
 from jobfs.catalog.engine import Mark
 from jobfs.mount.looking import Looking
 from jobfs.mount.replies import attributes
 from jobfs.tree.views import Listed, Node
 
+#: Cookies of "." and "..": a listing that goes on behind them starts with the first entry.
+_DOT, DOT_DOT = 1, 2
 #: Children fetched at once: about what the kernel asks for at once.
 _PAGE = 512
 #: Seconds for which children that were fetched may be listed where nobody tells what others have changed
@@ -147,11 +150,16 @@ class OpenDirectory:
     def __init__(self, listings: Listings, node: Node) -> None:
         self._listings = listings
         self._listing: Listing | None = None
+        self._end = 0  # cookie of the last child, once it was listed
         self.node = node
 
     async def children(self, *, after: int) -> Page:
         """Return some of the children behind the cookie *after*."""
+        if after and after == self._end:
+            return Page([], is_last=True)
         self._listing, found = await self._listings.behind(self.node.inode, after, self._listing)
+        if found.is_last and found.children:
+            self._end = found.children[-1].cookie
         return found
 
 
@@ -177,3 +185,15 @@ class OpenDirectories:
     def close(self, number: int) -> None:
         """Forget a handle."""
         del self._open[number]
+
+
+def list_dots(node: Node, start: int, token: ReaddirToken) -> bool:
+    """List "." and "..", of which the kernel takes number and kind; false if the buffer was full."""
+    own = attributes(node)
+    above = attributes(node._replace(inode=node.above))
+    dots = [(_DOT, b".", own), (DOT_DOT, b"..", above)]
+    return all(
+        pyfuse3.readdir_reply(token, name, reply, cookie)
+        for cookie, name, reply in dots
+        if cookie > start
+    )

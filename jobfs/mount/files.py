@@ -22,6 +22,7 @@ from jobfs.domain.uploads import UploadState
 from jobfs.errors import JobfsError
 from jobfs.mount.closing import Closing
 from jobfs.mount.handles import Handle, Opener
+from jobfs.mount.looking import Looking
 from jobfs.mount.quotas import Quotas
 from jobfs.mount.reading import read_at
 from jobfs.mount.refusals import BadHandleError
@@ -55,15 +56,22 @@ class OpenFiles:
     """
 
     def __init__(
-        self, database: Database, store: BlobStore, role_id: int, *, refuse_incomplete: bool
+        self,
+        database: Database,
+        tree: Looking,
+        store: BlobStore,
+        role_id: int,
+        *,
+        refuse_incomplete: bool,
     ) -> None:
         self._database = database
+        self._tree = tree
         self._store = store
         self._role_id = role_id
         self.table = HandleTable()
         self._disk = AtOnce()
         self.quotas = Quotas(database, self.table)
-        self.looks = SecondLooks()
+        self.looks = SecondLooks(tree)
         self.closing = Closing(
             database,
             store,
@@ -119,9 +127,7 @@ class OpenFiles:
         if writing:
             await self.quotas.look(inodes.unpack(inode).account)
         async with self.table.lock(inode):
-            node, shown = await self._database.read_briefly(
-                versions.open_file, inode, writing=writing
-            )
+            node, shown = await self._tree.open_file(inode, writing=writing)
             if writing and not looked_up:
                 self.looks.require(node)
             if shown.state is UploadState.RECEIVING:

@@ -6,6 +6,7 @@ that it depends on: see `jobfs/decisions/0024-what-a-mount-changes-it-knows.md`.
 
 from collections.abc import Callable, Iterable
 from copy import copy
+from functools import partial
 from typing import Any, TypeVar
 
 import trio
@@ -13,11 +14,12 @@ import trio
 from jobfs.catalog import touches
 from jobfs.catalog.engine import Mark
 from jobfs.catalog.touches import EVERYTHING, Touched
+from jobfs.catalog.uploads import Upload
 from jobfs.database import Database
 from jobfs.domain import inodes
 from jobfs.domain.inodes import Inode, Kind
 from jobfs.domain.names import entry_key, entry_name
-from jobfs.tree import reports, views
+from jobfs.tree import reports, versions, views
 from jobfs.tree.changes import Place
 from jobfs.tree.refusals import NoSuchEntryError
 from jobfs.tree.views import Listed, Node
@@ -30,8 +32,10 @@ _REMEMBERED = 4096
 _FRESH = 1.0
 #: Touched by every change: what an answer depends on that depends on more than entries and names.
 _ANY_CHANGE = "any change"
+_FOR_READING = partial(versions.open_file, writing=False)
+_FOR_WRITING = partial(versions.open_file, writing=True)
 #: Questions about the entry that a number names.
-_OF_ENTRIES = (views.node, views.directory)
+_OF_ENTRIES = (views.node, views.directory, views.open_node, _FOR_READING, _FOR_WRITING)
 #: Where names are those of entries, or of jobs.
 _HOLD_ENTRIES = (Kind.ENTRY, Kind.ACCOUNT)
 
@@ -70,6 +74,14 @@ class Looking:
     async def was_file(self, number: int) -> bool:
         """Whether a number names a file, or did before it was removed or hidden."""
         return await self._database.read_briefly(views.was_file, number)
+
+    async def open_node(self, number: int) -> Node:
+        """Return a file that somebody has open, whatever has become of its name."""
+        return await self._ask(views.open_node, number)
+
+    async def open_file(self, number: int, *, writing: bool) -> tuple[Node, Upload]:
+        """Return a file and the version it shows; raises ForbiddenError if it may not be written."""
+        return await self._ask(_FOR_WRITING if writing else _FOR_READING, number)
 
     async def directory(self, number: int) -> Node:
         """Return a directory that may be listed."""

@@ -30,7 +30,7 @@ from jobfs.database import Database
 from jobfs.domain.refusals import BadNameError, NameTooLongError, StaleInodeError
 from jobfs.mount.admin import AdminFiles
 from jobfs.mount.closing import Closing
-from jobfs.mount.directories import OpenDirectories
+from jobfs.mount.directories import DOT_DOT, OpenDirectories, list_dots
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.handles import Opener
 from jobfs.mount.looking import Looking
@@ -42,6 +42,7 @@ from jobfs.mount.replies import (
     attributes,
     file_info,
     file_system,
+    may_be_absent,
     named_report,
     opened_report,
     replies_errno,
@@ -49,7 +50,7 @@ from jobfs.mount.replies import (
     spelled,
 )
 from jobfs.mount.reports import ReportFiles
-from jobfs.mount.roots import Roots, is_root
+from jobfs.mount.roots import Roots
 from jobfs.mount.tellings import Tellings
 from jobfs.mount.xattrs import Attributes
 from jobfs.tree import attributes as xattrs
@@ -61,9 +62,6 @@ from jobfs.tree.refusals import (
     NoSuchEntryError,
 )
 from jobfs.tree.views import Node
-
-#: Cookies of "." and "..": a listing that goes on behind them starts with the first entry.
-_DOT, _DOT_DOT = 1, 2
 
 AnyFiles = OpenFiles | AdminFiles | ReportFiles | Originals
 
@@ -113,7 +111,7 @@ class JobOperations(PlainOperations):
             self._files.looks.note(node.inode)
             return spelled(name, node, await self._named(node, ctx.pid))
         except NoSuchEntryError:
-            if not is_root(parent_inode):
+            if not may_be_absent(place):
                 raise
             return absent()
         except (BadNameError, NameTooLongError) as refusal:
@@ -153,6 +151,7 @@ class JobOperations(PlainOperations):
             self._reports.unlink(place)
             return
         await self._database.write_briefly(changes.unlink, parent_inode, name, now=_now())
+        self._files.looks.note_change(parent_inode)
 
     @replies_errno
     async def rename(
@@ -176,6 +175,7 @@ class JobOperations(PlainOperations):
         is_brief = parent_inode_old == parent_inode_new
         write = self._database.write_briefly if is_brief else self._database.write
         moved = await write(changes.rename, self._store, old, new, replace=replace, now=_now())
+        self._files.looks.note_change(old.parent)
         if not moved:  # the kernel believes it was, and would show one file under the other's name
             pyfuse3.invalidate_entry_async(new.parent, new.name, ignore_enoent=True)
 
@@ -202,7 +202,8 @@ class JobOperations(PlainOperations):
             return await self._attributes(inode, ctx.pid)
         if fields.update_size:
             await self._truncate(inode, attr.st_size, fh, _opener(ctx))
-        await self._set_times(node, attr, fields)
+        if not fields.update_size or fields.update_mtime or fields.update_atime:
+            await self._set_times(node, attr, fields)
         return await self._attributes(inode, ctx.pid)
 
     @replies_errno
@@ -247,15 +248,15 @@ class JobOperations(PlainOperations):
     async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
         """List a directory from a cookie on, until the kernel's buffer is full."""
         directory = self._directories.of(fh)
-        if start_id < _DOT_DOT and not _list_dots(directory.node, start_id, token):
+        if start_id < DOT_DOT and not list_dots(directory.node, start_id, token):
             return
-        after = max(start_id - _DOT_DOT, 0)
+        after = max(start_id - DOT_DOT, 0)
         is_last = False
         while not is_last:
             page, is_last = await directory.children(after=after)
             for name, known, cookie in page:
                 reply = known if isinstance(known, EntryAttributes) else self._listed(known)
-                if not pyfuse3.readdir_reply(token, name, reply, cookie + _DOT_DOT):
+                if not pyfuse3.readdir_reply(token, name, reply, cookie + DOT_DOT):
                     return
                 after = cookie
 
@@ -349,7 +350,7 @@ class JobOperations(PlainOperations):
         if self._reports.holds(inode):
             return await self._reports.node(inode, asker)
         if self._files.table.is_open(inode) or self._originals.is_open(inode):
-            return await self._database.read_briefly(views.open_node, inode)
+            return await self._tree.open_node(inode)
         return await self._tree.node(inode)
 
     async def _named(self, node: Node, asker: int) -> EntryAttributes:
@@ -396,18 +397,6 @@ class JobOperations(PlainOperations):
         )  # fmt: skip
         if mtime_ns is not None:
             self._files.table.times_were_set(node.upload_id)
-
-
-def _list_dots(node: Node, start: int, token: ReaddirToken) -> bool:
-    """List "." and "..", of which the kernel takes number and kind; false if the buffer was full."""
-    own = attributes(node)
-    above = attributes(node._replace(inode=node.above))
-    dots = [(_DOT, b".", own), (_DOT_DOT, b"..", above)]
-    return all(
-        pyfuse3.readdir_reply(token, name, reply, cookie)
-        for cookie, name, reply in dots
-        if cookie > start
-    )
 
 
 def _now() -> changes.Moment:

@@ -12,8 +12,12 @@ from typing import Any, ParamSpec, TypeVar
 import pyfuse3
 
 from jobfs import metrics
+from jobfs.domain import inodes
+from jobfs.domain.inodes import Kind
 from jobfs.domain.names import LONGEST_ENTRY_NAME
 from jobfs.errors import JobfsError
+from jobfs.tree import reports
+from jobfs.tree.changes import Place
 from jobfs.tree.refusals import IncompleteError, OwnershipError
 from jobfs.tree.views import Node
 
@@ -100,15 +104,24 @@ def attributes(node: Node) -> pyfuse3.EntryAttributes:
     return reply
 
 
-#: Seconds for which the kernel may remember that an account's root holds nothing of a name.
+#: Seconds for which the kernel may remember that a directory holds nothing of a name.
 _ABSENT = 0.03
 
 
-def absent() -> pyfuse3.EntryAttributes:
-    """Return the answer to a name that an account's root does not hold: briefly, there is none.
+def may_be_absent(place: Place) -> bool:
+    """Whether the kernel may remember that a directory holds nothing of a name.
 
-    OpenSSH's server looks for /etc/localtime for each line of a listing, and finds no `etc`.
+    Programs look for a name several times before they make it. Not of a name that has other spellings: made
+    under one of them, it is there under all. Nor of what jobfs writes, which nobody makes. In accounts' roots
+    nobody makes anything, and OpenSSH's server looks for /etc/localtime for each line of a listing.
     """
+    kind = inodes.unpack(place.parent).kind
+    is_plain = place.name.isascii() and not reports.may_be_kept(*place)
+    return kind is Kind.ACCOUNT or (kind is Kind.ENTRY and is_plain)
+
+
+def absent() -> pyfuse3.EntryAttributes:
+    """Return the answer to a name that a directory does not hold: briefly, there is none."""
     reply = pyfuse3.EntryAttributes()
     reply.st_ino = pyfuse3.InodeT(0)
     reply.entry_timeout = _ABSENT

@@ -63,12 +63,12 @@ async def serve(
 ) -> None:
     """Mount, and serve until cancelled; then unmount and settle what is still open."""
     with store.writers.present(role_id):
-        files = OpenFiles(database, store, role_id, refuse_incomplete=refuse_incomplete)
+        tree = Looking(database)
+        files = OpenFiles(database, tree, store, role_id, refuse_incomplete=refuse_incomplete)
         sweeper = Sweeper(database, store, role_id, files.table.is_live)
         await sweeper.sweep()
         position = await database.read(feed.end)
         await trio.to_thread.run_sync(places.prepare, mountpoint)
-        tree = Looking(database)
         reports = ReportFiles(database, tree, store, studio)
         operations = JobOperations(database, tree, store, files, reports)
         pyfuse3.init(operations, str(mountpoint), set(_OPTIONS))

@@ -1,11 +1,20 @@
 """What the kernel still remembers of a name, when another account of the job has just changed it."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.mounted.studio import Account, Job, Studio, on_both_databases, replace_file
+from tests.mounted.studio import (
+    Account,
+    Job,
+    Studio,
+    errno_of,
+    on_both_databases,
+    replace_file,
+    until,
+)
 
 pytestmark = on_both_databases
 
@@ -46,3 +55,33 @@ def test_a_file_that_another_account_has_sent_anew_is_never_missing(
 
     while (shared.path / "one.txt").stat().st_size != len(b"second"):
         pass
+
+
+def test_a_name_that_was_not_there_is_found_once_another_account_has_sent_it(
+    shared: Job, by_ben: Path
+) -> None:
+    assert errno_of(os.stat, shared.path / "two.txt") == errno.ENOENT
+
+    replace_file(by_ben / "two.txt", b"second")
+
+    until((shared.path / "two.txt").exists)
+
+
+def test_a_name_that_was_not_there_is_found_at_once_when_it_is_made_in_another_spelling(
+    shared: Job,
+) -> None:
+    assert errno_of(os.stat, shared.path / "a\u0308.txt") == errno.ENOENT
+
+    replace_file(shared.path / "ä.txt", b"first")
+
+    assert (shared.path / "a\u0308.txt").read_bytes() == b"first"
+
+
+def test_a_name_that_was_not_there_is_not_overwritten_when_another_account_has_sent_it(
+    shared: Job, by_ben: Path
+) -> None:
+    assert errno_of(os.stat, shared.path / "two.txt") == errno.ENOENT
+    replace_file(by_ben / "two.txt", b"second")
+
+    assert errno_of(os.open, shared.path / "two.txt", os.O_CREAT | os.O_EXCL) == errno.EEXIST
+    assert errno_of(os.mkdir, shared.path / "two.txt") == errno.EEXIST

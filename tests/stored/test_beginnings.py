@@ -20,6 +20,7 @@ from jobfs.database import Database
 from jobfs.domain.uploads import UploadState
 from jobfs.mount.files import OpenFiles
 from jobfs.mount.handles import Opener
+from jobfs.mount.looking import Looking
 from jobfs.tree import beginnings, changes, versions, views
 from jobfs.tree.beginnings import Beginning
 from jobfs.tree.changes import Place
@@ -142,7 +143,8 @@ def _sent(small: Small, act: Callable[[Database, OpenFiles], Awaitable[None]]) -
 
     async def run() -> None:
         database = Database(small.catalog, AtOnce())
-        files = OpenFiles(database, small.store, small.role, refuse_incomplete=True)
+        tree = Looking(database)
+        files = OpenFiles(database, tree, small.store, small.role, refuse_incomplete=True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(database.keep_up)
             await trio.testing.wait_all_tasks_blocked()

@@ -57,6 +57,18 @@ async def test_what_was_found_is_found_again_without_the_database(
     assert found[2][2] == 0, "nothing was read again"
 
 
+async def test_a_file_is_opened_again_without_the_database(sqlite: Catalog) -> None:
+    database = Database(sqlite, AtOnce())
+    tree = Looking(database)
+    file = (await tree.child(await database.write(_job), b"a.jpg")).inode
+    first = await tree.open_file(file, writing=True), await tree.open_node(file)
+
+    before = _reads()
+
+    assert (await tree.open_file(file, writing=True), await tree.open_node(file)) == first
+    assert _reads() == before
+
+
 async def test_a_name_that_was_not_there_is_found_once_somebody_makes_it(
     catalog: Catalog, mock_clock: MockClock
 ) -> None:

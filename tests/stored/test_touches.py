@@ -2,12 +2,13 @@
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
+from pyfuse3 import EntryAttributes
 from sqlalchemy import delete, update
 
 from jobfs.at_once import AtOnce
@@ -19,6 +20,7 @@ from jobfs.catalog.schema import AccountRow, BlobRow, EntryRow, UploadRow
 from jobfs.database import Database
 from jobfs.domain.jobs import JobStatus, Right
 from jobfs.errors import JobfsError
+from jobfs.mount.directories import OpenDirectories
 from jobfs.mount.looking import Looking
 from jobfs.tree import beginnings, changes, content, reports, versions, views
 from jobfs.tree.changes import Place
@@ -28,6 +30,8 @@ from tests.stored.studio import NOON, NOW
 
 #: Two spellings of one name among them, a client's temporary name, and one of jobfs's own.
 _NAMES = ["a.jpg", "ä.txt", "a\u0308.txt", "x.part", "x", "dir", "dir2", "_STATUS.txt"]
+#: Children that no directory here has.
+_MANY = 500
 
 Change = Callable[[Connection], object]
 Answers = dict[tuple[Any, ...], object]
@@ -129,12 +133,46 @@ def _shown(connection: Connection, number: int) -> Any:
     return versions.open_file(connection, number, writing=True)[1]
 
 
+def _opened(connection: Connection, number: int) -> Any:
+    return versions.open_file(connection, number, writing=False)
+
+
+def _listed(connection: Connection, number: int) -> Any:
+    found = views.children(connection, number, after=0, limit=_MANY)
+    return [_as_listed(node.name.encode(), node) for node, _ in found]
+
+
+def _as_listed(name: bytes, known: views.Node | EntryAttributes) -> tuple[object, ...]:
+    """Return what the kernel is told of a child; of what is being sent, all that is known of it."""
+    if isinstance(known, EntryAttributes):
+        return (
+            name,
+            known.st_ino,
+            known.st_size,
+            known.st_nlink,
+            known.st_mtime_ns,
+            known.st_ctime_ns,
+        )
+    return name, known.inode, known.size, known.links, known.mtime_ns, known.ctime_ns
+
+
+async def _lists(directories: OpenDirectories, number: int) -> list[tuple[object, ...]]:
+    handle = await directories.open(number)
+    page = await directories.of(handle).children(after=0)
+    directories.close(handle)
+    return [_as_listed(name, known) for name, known, _ in page.children]
+
+
 def _questions(scene: Scene) -> Iterator[tuple[Any, ...]]:
     above = studio.root_of(scene.account)
     for number in (above, *scene.directories, *scene.files):
         yield views.node, number
+    for number in scene.files:
+        yield views.open_node, number
+        yield _opened, number
     for number in scene.directories:
         yield views.directory, number
+        yield _listed, number
         for name in _NAMES:
             yield views.child, number, name.encode()
         yield reports.is_kept, number, b"_STATUS.txt"
@@ -153,17 +191,22 @@ def _answer(connection: Connection, question: Callable[..., object], *about: obj
         return type(refusal)
 
 
-async def _remembered(tree: Looking, scene: Scene) -> Answers:
-    return {asked: await _told(tree, *asked) for asked in _questions(scene)}
+async def _remembered(tree: Looking, directories: OpenDirectories, scene: Scene) -> Answers:
+    ask: dict[object, Callable[..., Awaitable[object]]] = {
+        reports.is_kept: lambda *about: tree.keeps(Place(*about)),
+        views.child: tree.child,
+        views.node: tree.node,
+        views.directory: tree.directory,
+        views.open_node: tree.open_node,
+        _opened: partial(tree.open_file, writing=False),
+        _listed: partial(_lists, directories),
+    }
+    return {asked: await _told(ask[asked[0]], *asked[1:]) for asked in _questions(scene)}
 
 
-async def _told(tree: Looking, question: object, *about: Any) -> object:
+async def _told(ask: Callable[..., Awaitable[object]], *about: Any) -> object:
     try:
-        if question is reports.is_kept:
-            return await tree.keeps(Place(*about))
-        if question is views.child:
-            return await tree.child(*about)
-        return await (tree.node if question is views.node else tree.directory)(*about)
+        return await ask(*about)
     except JobfsError as refusal:
         return type(refusal)
 
@@ -184,6 +227,7 @@ async def test_what_is_remembered_is_what_would_be_found_after_every_kind_of_cha
     chance = random.Random(seed)  # noqa: S311 (nothing is kept secret)
     database = Database(quick, AtOnce())
     tree = Looking(database)
+    directories = OpenDirectories(tree)
     scene = await database.write_briefly(_scene)
     made = set()
 
@@ -198,8 +242,8 @@ async def test_what_is_remembered_is_what_would_be_found_after_every_kind_of_cha
             pass  # refused: nothing of that kind could be changed
         assert database.mark().others == before.others, "the mount has changed it itself"
         found = await database.read_briefly(_found, scene)
-        assert await _remembered(tree, scene) == found, kind
-        assert await _remembered(tree, scene) == found, f"{kind}, remembered"
+        assert await _remembered(tree, directories, scene) == found, kind
+        assert await _remembered(tree, directories, scene) == found, f"{kind}, remembered"
         _explore(scene, found)
 
     assert len(made) > 15
