@@ -249,6 +249,7 @@ class _Pace:
         Commits come in bursts; and while files are sent, no bell is heard more often than that.
         """
         self.pause = between_rings
+        self._quiet_at = trio.current_time() + LONGEST_COMMIT
         self._growth = _SEEN
 
     def nobody_tells(self) -> None:

@@ -155,7 +155,9 @@ class OpenDirectory:
 
     async def children(self, *, after: int) -> Page:
         """Return some of the children behind the cookie *after*."""
-        if after and after == self._end:
+        if not after:
+            self._end = 0  # it is listed anew
+        elif after == self._end:
             return Page([], is_last=True)
         self._listing, found = await self._listings.behind(self.node.inode, after, self._listing)
         if found.is_last and found.children:

@@ -129,7 +129,7 @@ class OpenFiles:
         async with self.table.lock(inode):
             node, shown = await self._tree.open_file(inode, writing=writing)
             if writing and not looked_up:
-                self.looks.require(node)
+                self.looks.require(node, opener.thread)
             if shown.state is UploadState.RECEIVING:
                 await self.table.born(shown.id)
             handle = self.table.add(inode, flags, shown, opener)

@@ -13,15 +13,16 @@ from jobfs.tree.refusals import DetachedError
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """A process that opens a file, by its pid and uid at that moment."""
+    """A process that opens a file, by its pid and uid at that moment; *thread* is which one of it asks."""
 
     process: Process | None
     uid: int
+    thread: int = 0
 
     @classmethod
     def of(cls, pid: int, uid: int) -> "Opener":
         """Remember who opens: later, at flush, the kernel does not say who asks."""
-        return cls(processes.process(pid), uid)
+        return cls(processes.process(pid), uid, thread=pid)
 
     def is_closing(self) -> bool:
         """Whether a flush at this moment is a close, and not the end of a process that died.

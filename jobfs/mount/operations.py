@@ -27,7 +27,7 @@ from pyfuse3 import (
 
 from jobfs.blobs.store import BlobStore
 from jobfs.database import Database
-from jobfs.domain.refusals import BadNameError, NameTooLongError, StaleInodeError
+from jobfs.domain.refusals import BadNameError, NameTooLongError
 from jobfs.mount.admin import AdminFiles
 from jobfs.mount.closing import Closing
 from jobfs.mount.directories import DOT_DOT, OpenDirectories, list_dots
@@ -108,9 +108,10 @@ class JobOperations(PlainOperations):
                 self._roots.note_look(parent_inode, ctx.pid)
                 return await self._named(await self._reports.find(place), ctx.pid)
             node = await self._tree.child(*place)
-            self._files.looks.note(node.inode)
+            self._files.looks.note(ctx.pid, node.inode)
             return spelled(name, node, await self._named(node, ctx.pid))
         except NoSuchEntryError:
+            self._files.looks.note(ctx.pid, None)
             if not may_be_absent(place):
                 raise
             return absent()
@@ -127,7 +128,7 @@ class JobOperations(PlainOperations):
             if not await self._tree.was_file(inode):
                 raise
             # The name that it remembered may be another file's now: it looks again.
-            raise StaleInodeError(inode) from gone
+            raise self._files.looks.sent_back(ctx.pid, inode) from gone
 
     @replies_errno
     async def mkdir(
@@ -191,7 +192,12 @@ class JobOperations(PlainOperations):
         ctx: RequestContext,
     ) -> EntryAttributes:
         """Set size and times. Modes are taken and forgotten; owners may only stay who they are."""
-        node = await self._node(inode, ctx.pid)
+        try:
+            node = await self._node(inode, ctx.pid)
+        except NoSuchEntryError as gone:
+            if not await self._tree.was_file(inode):
+                raise
+            raise self._files.looks.sent_back(ctx.pid, inode) from gone
         if fields.update_uid or fields.update_gid:
             require_same_owner(node, attr, fields)
         if self._reports.holds(inode):
@@ -202,8 +208,7 @@ class JobOperations(PlainOperations):
             return await self._attributes(inode, ctx.pid)
         if fields.update_size:
             await self._truncate(inode, attr.st_size, fh, _opener(ctx))
-        if not fields.update_size or fields.update_mtime or fields.update_atime:
-            await self._set_times(node, attr, fields)
+        await self._set_times(node, attr, fields)
         return await self._attributes(inode, ctx.pid)
 
     @replies_errno
@@ -306,7 +311,7 @@ class JobOperations(PlainOperations):
             if await self._tree.shows(inode):
                 raise
             # The name that it remembered is another's now, or nobody's: it looks again, and may create.
-            raise StaleInodeError(inode) from gone
+            raise self._files.looks.sent_back(ctx.pid, inode) from gone
 
     @replies_errno
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:

@@ -8,7 +8,7 @@ names are the account's own. See `jobfs/decisions/0015-brief-kernel-caches.md`.
 """
 
 import time
-from collections import Counter
+from collections import OrderedDict
 
 from jobfs.domain import inodes
 from jobfs.domain.refusals import StaleInodeError
@@ -17,7 +17,9 @@ from jobfs.tree.views import LISTED, Node
 
 #: Nanoseconds after a file's change for which a kernel may remember an earlier name; its clock is coarser.
 _REMEMBERED = int((LISTED + 0.1) * 1_000_000_000)
-#: Numbers that are remembered here: some are never asked for again.
+#: Nanoseconds within which a thread that has looked comes back to open what it has found.
+_COMES_BACK = 1_000_000_000
+#: Threads that are remembered: some never come back.
 _MOST = 1000
 
 
@@ -29,26 +31,35 @@ class SecondLooks:
         self._others = tree.mark().others  # what it has told of the commits of others
         self._others_ns = -_REMEMBERED  # when it told of one
         self._changed_ns: dict[int, int] = {}  # when names were changed here, by account
-        self._awaited: Counter[int] = Counter()  # looks, by inode
-        self._made: Counter[int] = Counter()
+        #: What who was sent back has found since, and when: by thread, the oldest first.
+        self._found: OrderedDict[int, tuple[int | None, int]] = OrderedDict()
 
-    def require(self, node: Node) -> None:
-        """Raise StaleInodeError, upon which the kernel looks again, unless the name is known to be right.
+    def require(self, node: Node, thread: int) -> None:
+        """Raise StaleInodeError unless a file's name is known to be right, or a thread has just found it.
 
-        Then the kernel asks for that name and opens what it finds, or makes a file if there is none now.
-        Source: do_filp_open in fs/namei.c, which tries again with LOOKUP_REVAL.
+        Upon that the kernel asks for the name and opens what it finds, or makes a file if there is none
+        now. It does so once: whatever it finds then may be opened, and nothing else.
         """
         if time.time_ns() - node.ctime_ns > _REMEMBERED:
             return
         if self._only_changes_names(inodes.unpack(node.inode).account):
             return
-        if _took_one(self._made, node.inode):
-            return
-        if len(self._awaited) + len(self._made) > _MOST:
-            self._awaited.clear()
-            self._made.clear()
-        self._awaited[node.inode] += 1
-        raise StaleInodeError(node.inode)
+        found, at = self._found.pop(thread, (None, 0))
+        if found != node.inode or time.monotonic_ns() - at > _COMES_BACK:
+            raise self.sent_back(thread, node.inode)
+
+    def sent_back(self, thread: int, inode: int) -> StaleInodeError:
+        """Return the answer upon which a thread looks again, since the name may not be this file's now."""
+        self._found.pop(thread, None)
+        self._found[thread] = None, 0
+        if len(self._found) > _MOST:
+            self._found.popitem(last=False)
+        return StaleInodeError(inode)
+
+    def note(self, thread: int, inode: int | None) -> None:
+        """Note what a thread has found under a name; None: nothing."""
+        if thread in self._found:
+            self._found[thread] = inode, time.monotonic_ns()
 
     def note_change(self, directory: int) -> None:
         """Note that a name in a directory was changed through this mount, in the view of its account."""
@@ -63,17 +74,3 @@ class SecondLooks:
             self._others, self._others_ns = others, now
         by_others = [at for one, at in self._changed_ns.items() if one != account_id]
         return now - max([self._others_ns, *by_others]) >= _REMEMBERED
-
-    def note(self, inode: int) -> None:
-        """Note that a name was looked up, and is this file's."""
-        if self._awaited and _took_one(self._awaited, inode):
-            self._made[inode] += 1
-
-
-def _took_one(numbers: Counter[int], inode: int) -> bool:
-    if inode not in numbers:
-        return False
-    numbers[inode] -= 1
-    if numbers[inode] == 0:
-        del numbers[inode]
-    return True

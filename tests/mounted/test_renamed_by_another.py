@@ -85,3 +85,36 @@ def test_a_name_that_was_not_there_is_not_overwritten_when_another_account_has_s
 
     assert errno_of(os.open, shared.path / "two.txt", os.O_CREAT | os.O_EXCL) == errno.EEXIST
     assert errno_of(os.mkdir, shared.path / "two.txt") == errno.EEXIST
+
+
+def test_a_file_that_another_account_has_put_in_its_place_is_opened(
+    shared: Job, by_ben: Path
+) -> None:
+    """Neither name is what it was; the kernel looks again once, and hears no second refusal."""
+    replace_file(by_ben / "one.txt", b"first")
+    replace_file(by_ben / "two.txt", b"second")
+    assert len(list(shared.path.glob("*.txt"))) > 1, "its kernel knows both names"
+
+    (by_ben / "two.txt").rename(by_ben / "one.txt")
+    descriptor = os.open(shared.path / "one.txt", os.O_RDWR)
+
+    assert os.read(descriptor, 10) == b"second"
+    os.close(descriptor)
+
+
+def test_what_was_refused_once_is_no_pass_to_what_bore_the_name_then(
+    shared: Job, by_ben: Path
+) -> None:
+    replace_file(by_ben / "one.txt", b"first")
+    replace_file(by_ben / "two.txt", b"Ben's")
+    list(os.scandir(shared.path))
+    (by_ben / "two.txt").rename(by_ben / "one.txt")
+    os.close(os.open(shared.path / "one.txt", os.O_RDWR))
+    assert (shared.path / "one.txt").stat().st_size == 5
+    list(os.scandir(shared.path))
+
+    (by_ben / "one.txt").rename(by_ben / "three.txt")
+    replace_file(shared.path / "one.txt", b"Anna's")
+
+    assert (by_ben / "three.txt").read_bytes() == b"Ben's"
+    assert (by_ben / "one.txt").read_bytes() == b"Anna's"

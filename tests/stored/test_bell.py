@@ -165,6 +165,25 @@ async def test_a_commit_on_its_way_while_another_is_seen_is_late_by_a_rest_or_by
     looks.dispose()
 
 
+async def test_a_commit_on_its_way_at_the_end_of_a_burst_is_late_by_no_more(
+    on_sqlite: Database, autojump_clock: MockClock
+) -> None:
+    """Its change of the log was heard with theirs, however long they have been at it."""
+    looks = CountedLooks(on_sqlite.catalog.url)
+    began = ended = autojump_clock.current_time()
+    async with bell(looks):
+        while ended < began + 2 * LONGEST_COMMIT:
+            plain_sql(on_sqlite.catalog, "UPDATE job SET title = title || '.'")
+            ended += REST / 3
+            await trio.sleep_until(ended)
+        await trio.sleep_until(ended + LONGEST_COMMIT)
+
+    after = [look - ended for look in looks.made if look > ended]
+    assert len(after) > 4
+    assert all(later <= 2 * earlier + REST + FIRST_PAUSE for earlier, later in pairwise(after))
+    looks.dispose()
+
+
 @pytest.mark.parametrize("between", [REST / 7, REST / 3])
 async def test_a_burst_of_commits_is_looked_at_once_in_a_rest(
     on_sqlite: Database, autojump_clock: MockClock, between: float

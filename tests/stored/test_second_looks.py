@@ -15,6 +15,9 @@ from jobfs.tree.views import Node
 from tests.stored import studio
 from tests.stored.studio import plain_sql
 
+#: One of a client's.
+THREAD = 7
+
 
 @pytest.fixture
 def quick(sqlite: Catalog) -> Iterator[Catalog]:
@@ -46,7 +49,7 @@ async def test_whoever_changes_names_alone_is_never_sent_back(quick: Catalog) ->
 
     looks.note_change(job.inode)
 
-    looks.require(file)
+    looks.require(file, THREAD)
 
 
 async def test_a_name_that_another_account_may_have_changed_is_looked_up_once(
@@ -59,9 +62,9 @@ async def test_a_name_that_another_account_may_have_changed_is_looked_up_once(
     looks.note_change(studio.as_seen_by(99, job.inode))
 
     with pytest.raises(StaleInodeError):
-        looks.require(file)
-    looks.note(file.inode)
-    looks.require(file)
+        looks.require(file, THREAD)
+    looks.note(THREAD, file.inode)
+    looks.require(file, THREAD)
 
 
 async def test_a_name_that_another_process_may_have_changed_is_looked_up_once(
@@ -74,9 +77,9 @@ async def test_a_name_that_another_process_may_have_changed_is_looked_up_once(
     plain_sql(quick, "UPDATE entry SET name = 'b.jpg', name_key = 'b.jpg' WHERE name = 'a.jpg'")
 
     with pytest.raises(StaleInodeError):
-        looks.require(file)
-    looks.note(file.inode)
-    looks.require(file)
+        looks.require(file, THREAD)
+    looks.note(THREAD, file.inode)
+    looks.require(file, THREAD)
 
 
 async def test_a_name_is_looked_up_once_where_nobody_tells_what_others_do(
@@ -87,4 +90,30 @@ async def test_a_name_is_looked_up_once_where_nobody_tells_what_others_do(
     _, file = await _changed_now(database)
 
     with pytest.raises(StaleInodeError):
-        looks.require(file)
+        looks.require(file, THREAD)
+
+
+async def test_what_a_second_look_finds_may_be_opened_once_by_who_was_sent_back_and_nothing_else(
+    catalog: Catalog,
+) -> None:
+    """Its name may be another's again a moment later."""
+    database = Database(catalog)
+    looks = SecondLooks(Looking(database))
+    job, before = await _changed_now(database)
+    file = job._replace(ctime_ns=before.ctime_ns)
+
+    looks.sent_back(THREAD, before.inode)
+    looks.note(THREAD, file.inode)
+
+    with pytest.raises(StaleInodeError):
+        looks.require(file, THREAD + 1)
+    with pytest.raises(StaleInodeError):
+        looks.require(before, THREAD)
+    looks.note(THREAD, file.inode)
+    looks.require(file, THREAD)
+    with pytest.raises(StaleInodeError):
+        looks.require(file, THREAD)
+    looks.note(THREAD, file.inode)
+    looks.note(THREAD, None)
+    with pytest.raises(StaleInodeError):
+        looks.require(file, THREAD)
