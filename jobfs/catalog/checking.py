@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from jobfs.catalog import tasks
+from jobfs.catalog import tasks, uploads
 from jobfs.catalog.paths import Directories
 from jobfs.catalog.schema import (
     AccountRow,
@@ -206,8 +206,9 @@ def correct_usages(connection: Connection) -> None:
 
 
 def ingest_again(connection: Connection, upload_id: int, *, now: datetime) -> None:
-    """Ask for an upload's ingest, behind whatever is being sent."""
-    tasks.enqueue(connection, upload_id, now=now, priority=Priority.RERENDER)
+    """Ask for an upload's ingest, behind whatever is being sent; not if it was purged or erased by now."""
+    if uploads.find(connection, upload_id, lock=True) is not None:
+        tasks.enqueue(connection, upload_id, now=now, priority=Priority.RERENDER)
 
 
 def _paths(connection: Connection, rows: Sequence[Any]) -> list[str]:

@@ -135,7 +135,8 @@ def _beside(connection: Connection, parent_id: int, photo: str) -> list[Source]:
         if precedence is not None:
             found.setdefault(row.entry_id, (precedence, row.name, row.upload_id))
     heeded = sorted(found.values())[: merging.MOST_SIDECARS]
-    return [_said(connection, upload_id) for _, _, upload_id in heeded]
+    said = (_SAID.first(connection, upload=upload_id) for _, _, upload_id in heeded)
+    return [_source(row.source) for row in said if row is not None]  # else it was purged just then
 
 
 #: Versions of sidecars that could be read, those first that their files show, or have shown last: what is
@@ -150,10 +151,6 @@ _SIDECARS = (
     )
     .order_by(UploadRow.current.desc(), UploadRow.superseded_at.desc(), UploadRow.id.desc())
 )  # fmt: skip
-
-
-def _said(connection: Connection, upload_id: int) -> Source:
-    return _source(_SAID.one(connection, upload=upload_id).source)
 
 
 @cache

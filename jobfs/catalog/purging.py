@@ -5,7 +5,7 @@ The other order would leave rows whose bytes are gone. What is to be deleted is 
 are no part of what they speak of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,13 +104,13 @@ def _strike(
     connection: Connection, doomed: Sequence[Row[*tuple[Any, ...]]], *, now: datetime
 ) -> Purged:
     ids = [row.id for row in doomed]
-    based = update(UploadRow).where(UploadRow.base_id.in_(ids))  # before entries, as a rename does
+    based = update(UploadRow).where(UploadRow.base_id.in_(ids))  # before files, as a rename does
     connection.execute(based.values(base_id=None))
-    _lock_entries(connection, doomed)
+    files = _lock_files(connection, doomed)
     renditions = _strike_photos(connection, ids)
     originals = _strike_uploads(connection, doomed)
-    for row in doomed:
-        metadata.name_changed(connection, row.parent_id, row.name)  # a sidecar may say less now
+    for file in files:
+        metadata.name_changed(connection, file.parent_id, file.name)  # a sidecar may say less now
     purged = Purged(
         uploads=len(doomed), size=sum(row.size for row in doomed),
         originals=originals, renditions=renditions,
@@ -157,8 +157,7 @@ def _in_trash_before(instant: datetime) -> CompoundSelect[int]:
 
 #: What is needed of an upload to strike it.
 _COLUMNS: tuple[Any, ...] = (
-    UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.size, EntryRow.job_id,
-    EntryRow.parent_id, EntryRow.name,
+    UploadRow.id, UploadRow.entry_id, UploadRow.blob_id, UploadRow.size, EntryRow.job_id
 )  # fmt: skip
 
 
@@ -172,14 +171,35 @@ def _doomed(
     """
     some = _expired(removed_before, job_id, UploadRow.id).order_by(UploadRow.id).limit(BATCH)
     locked = connection.execute(some.with_for_update(skip_locked=True, of=UploadRow)).scalars()
-    again = _expired(removed_before, job_id, *_COLUMNS).where(UploadRow.id.in_(list(locked)))
+    ids = set(locked)
+    ids -= _rewritten_by_others(connection, ids)
+    again = _expired(removed_before, job_id, *_COLUMNS).where(UploadRow.id.in_(ids))
     return list(connection.execute(again))
 
 
-def _lock_entries(connection: Connection, doomed: Sequence[Row[*tuple[Any, ...]]]) -> None:
-    """Lock the files of uploads: of two who strike versions of one, the second sees what is left."""
-    files = select(EntryRow.id).where(EntryRow.id.in_({row.entry_id for row in doomed}))
-    connection.execute(files.order_by(EntryRow.id).with_for_update(key_share=True)).all()
+def _rewritten_by_others(connection: Connection, upload_ids: Set[int]) -> set[int]:
+    """Return those of locked uploads whose rewrites somebody else has locked; the others' are locked, too.
+
+    Whoever ends or restores a rewrite locks it before what it rewrites, so nobody here waits for one.
+    """
+    rewrites = select(UploadRow.id, UploadRow.base_id).where(UploadRow.base_id.in_(upload_ids))
+    every = connection.execute(rewrites).all()
+    free = set(connection.execute(rewrites.with_for_update(skip_locked=True)).scalars())
+    return {row.base_id for row in every if row.id not in free}
+
+
+def _lock_files(
+    connection: Connection, doomed: Sequence[Row[*tuple[Any, ...]]]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Lock the files of uploads, and return where they stand by then.
+
+    Of two who strike versions of one file, the second sees what is left.
+    """
+    ids = {row.entry_id for row in doomed}
+    files = select(EntryRow.id).where(EntryRow.id.in_(ids)).order_by(EntryRow.id)
+    connection.execute(files.with_for_update(key_share=True)).all()
+    places = select(EntryRow.parent_id, EntryRow.name).where(EntryRow.id.in_(ids))
+    return connection.execute(places.order_by(EntryRow.id)).all()
 
 
 def _strike_photos(connection: Connection, upload_ids: Sequence[int]) -> tuple[str, ...]:

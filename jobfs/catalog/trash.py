@@ -157,7 +157,11 @@ def restore(connection: Connection, item_id: str, *, now: datetime) -> str:
     Raises NoSuchItemError, BeingSentError.
     """
     entry, version_id = _wanted(connection, item_id)
-    entries.lock_jobs(connection, entry.job_id)
+    job_id = None
+    while entry.job_id != job_id:  # or it has moved while we waited
+        job_id = entry.job_id
+        entries.lock_jobs(connection, job_id)
+        entry, version_id = _wanted(connection, item_id)
     upload = uploads.current(connection, entry.id, lock=True)
     if version_id is not None:
         upload = _show_version(connection, upload, version_id, item_id, now=now)

@@ -87,13 +87,12 @@ def find_with_job(connection: Connection, upload_id: int) -> Upload | None:
     In the order in which changes of names lock them, too. None if it was purged or erased.
     """
     upload = find(connection, upload_id)
-    while upload is not None:
-        entries.lock_jobs(connection, upload.job_id)
-        locked = find(connection, upload_id, lock=True)
-        if locked is not None and locked.job_id == upload.job_id:
-            return locked
-        upload = locked  # it has moved to another job while we waited
-    return None
+    job_id = None
+    while upload is not None and upload.job_id != job_id:  # or it has moved while we waited
+        job_id = upload.job_id
+        entries.lock_jobs(connection, job_id)
+        upload = find(connection, upload_id)
+    return upload and find(connection, upload_id, lock=True)
 
 
 def current(connection: Connection, entry_id: int, *, lock: bool = False) -> Upload | None:

@@ -4,11 +4,10 @@ from datetime import UTC, datetime
 
 import click
 
-from jobfs.catalog import jobs, photo_listing, sidecars, tasks
+from jobfs.catalog import checking, jobs, photo_listing, sidecars
 from jobfs.cli.named import JOB
 from jobfs.cli.selection import in_album
 from jobfs.cli.studio import Studio
-from jobfs.domain.tasks import Priority
 
 #: Tasks that are asked for in one transaction: SQLite keeps photographers waiting for its end.
 _AT_ONCE = 100
@@ -41,4 +40,4 @@ def _ask(studio: Studio, uploads: list[int]) -> None:
     now = datetime.now(UTC)
     with studio.writing() as connection:
         for upload_id in uploads:
-            tasks.enqueue(connection, upload_id, now=now, priority=Priority.RERENDER)
+            checking.ingest_again(connection, upload_id, now=now)

@@ -67,9 +67,9 @@ async def ingest(
     still, and what was stored for it may or may not be named by a row.
     """
     upload, wanted = await database.read_briefly(_look, task.upload_id)
-    if upload.state is UploadState.WAITING:  # its client has been quiet for long enough
+    if upload is not None and upload.state is UploadState.WAITING:  # until its client was quiet
         upload, wanted = await database.write(_look_again, store, task.upload_id)
-    if not wanted:
+    if upload is None or not wanted:
         await database.write(photos.leave, task, now=datetime.now(UTC))
     elif task.attempts > CLAIMS:
         cause = "every worker that has tried has ended while it did"
@@ -87,14 +87,20 @@ async def ingest(
             await _postpone(database, task, f"the store failed: {trouble}")
 
 
-def _look(connection: Connection, upload_id: int) -> tuple[Upload, bool]:
-    upload = uploads.get(connection, upload_id)
-    return upload, photos.is_wanted(connection, upload)
+def _look(connection: Connection, upload_id: int) -> tuple[Upload | None, bool]:
+    """Return a task's upload, and whether it is to be a photo; None if it was purged or erased.
+
+    So it may be where the claim was lost.
+    """
+    upload = uploads.find(connection, upload_id)
+    return upload, upload is not None and photos.is_wanted(connection, upload)
 
 
-def _look_again(connection: Connection, store: BlobStore, upload_id: int) -> tuple[Upload, bool]:
+def _look_again(
+    connection: Connection, store: BlobStore, upload_id: int
+) -> tuple[Upload | None, bool]:
     upload = versions.judge_quiet(connection, store, upload_id, now=datetime.now(UTC))
-    return upload, photos.is_wanted(connection, upload)
+    return upload, upload is not None and photos.is_wanted(connection, upload)
 
 
 async def fail(database: Database, task: Task, broken: Broken) -> None:

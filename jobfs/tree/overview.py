@@ -43,6 +43,8 @@ def original(connection: Connection, number: int) -> Upload:
     """Return the version that a file shows; raises NoSuchEntryError, DirectoryError."""
     found = entry(connection, inodes.unpack(number))
     shown = uploads.current(connection, found.id)
-    if shown is None:
+    if shown is None and found.directory:
         raise DirectoryError(f"{found.name!r} is a directory")
+    if shown is None:
+        raise NoSuchEntryError(f"{found.name!r} was erased just then")
     return shown

@@ -145,7 +145,7 @@ def settle(
     """Judge an upload whose handle is being closed; its bytes are durable already.
 
     *mtime_ns* is the last write, None if the client set a time after it. Raises DetachedError if
-    another mount has begun a newer version.
+    another mount has begun a newer version, or it was deleted for good.
     """
     upload = _to_settle(connection, upload_id)
     if upload.state is not UploadState.RECEIVING:
@@ -223,12 +223,14 @@ def _has_become_a_sidecar(upload: Upload) -> bool:
 
 def judge_quiet(
     connection: Connection, store: BlobStore, upload_id: int, *, now: datetime
-) -> Upload:
+) -> Upload | None:
     """Judge an upload that waited for its client to be quiet, and now its time has come.
 
-    Of another upload this says nothing. Returns it as it is now.
+    Of another upload this says nothing. Returns it as it is now; None if it was purged or erased.
     """
-    upload = uploads.get(connection, upload_id, lock=True)
+    upload = uploads.find(connection, upload_id, lock=True)
+    if upload is None:
+        return None
     if upload.state is UploadState.WAITING and upload.current and not upload.removed:
         _judge_finished(connection, store, upload, now=now)
     return uploads.get(connection, upload_id)

@@ -12,7 +12,18 @@ from jobfs import bells
 from jobfs.blobs import ledger
 from jobfs.blobs.refusals import BadLedgerError
 from jobfs.blobs.store import new_key
-from jobfs.catalog import codes, erasing, erasures, feed, jobs, metadata, photos, tasks, usage
+from jobfs.catalog import (
+    checking,
+    codes,
+    erasing,
+    erasures,
+    feed,
+    jobs,
+    metadata,
+    photos,
+    tasks,
+    usage,
+)
 from jobfs.catalog.erasures import Erasure, Kind
 from jobfs.catalog.photos import Ingested, Rendition
 from jobfs.catalog.refusals import InUseError, JobNotEmptyError, NoSuchPhotoError
@@ -118,6 +129,17 @@ def test_a_worker_that_had_lost_its_claim_by_then_records_nothing(wedding: Weddi
     wedding.do(photos.leave, task, now=NOON)
 
     assert wedding.photos() == []
+
+
+def test_who_asks_for_the_ingest_of_what_is_erased_by_then_asks_for_nothing(
+    wedding: Wedding,
+) -> None:
+    upload = wedding.send("Wedding/a.jpg", RED)
+    erased(wedding, wedding.ingest(upload))
+
+    wedding.do(checking.ingest_again, upload.id, now=NOON)
+
+    assert wedding.do(tasks.listing) == []
 
 
 def test_what_was_deleted_under_the_name_goes_too(wedding: Wedding) -> None:

@@ -21,7 +21,7 @@ from zxingcpp import BarcodeFormat
 
 from jobfs import bells, metrics, processes
 from jobfs.blobs.store import BlobStore
-from jobfs.catalog import photo_listing, photos, problems, roles, tasks, uploads
+from jobfs.catalog import erasing, photo_listing, photos, problems, roles, tasks, uploads
 from jobfs.catalog.engine import Catalog, Connection
 from jobfs.catalog.photo_listing import Photo
 from jobfs.catalog.tasks import QueuedTask, Task
@@ -172,6 +172,24 @@ async def test_a_removed_file_leaves_no_renditions(
 
     assert queued(sender) == []
     assert stored_renditions(sender.store) == []
+
+
+async def test_what_was_erased_while_its_worker_was_silent_leaves_nothing(
+    sender: Sender, database: Database, decoders: Decoders, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender.send("IMG_1.JPG", picture())
+    await pipeline.ingest(database, sender.store, decoders, claim(sender))
+    tasks_of = partial(tasks.enqueue, upload_id=listed(sender)[0].originals[0].upload_id)
+    await database.write(tasks_of, now=now())
+    task = claim(sender)
+    await database.write(tasks.postpone, task, until=now(), error="it was silent for too long")
+    await database.write(erasing.photo, listed(sender)[0].id, now=now())
+
+    await pipeline.ingest(database, sender.store, decoders, task)
+
+    assert queued(sender) == []
+    assert listed(sender) == []
+    assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
 
 
 async def test_a_damaged_picture_is_a_problem_in_plain_words(
