@@ -232,10 +232,8 @@ def retry(connection: Connection, task_id: int, *, now: datetime) -> None:
 
 def retry_all(connection: Connection, *, now: datetime) -> int:
     """Let every failed task begin anew; returns how many those are."""
-    failed = (
-        select(TaskRow).where(TaskRow.failed_at.is_not(None)).order_by(TaskRow.upload_id.desc())
-    )
-    rows = connection.execute(failed).all()
+    failed = select(TaskRow).where(TaskRow.failed_at.is_not(None))
+    rows = connection.execute(failed.order_by(TaskRow.upload_id.desc())).all()
     for row in rows:
         _retry(connection, row, now=now)
     return len(rows)
