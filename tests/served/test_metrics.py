@@ -24,7 +24,7 @@ def scraped(studio: Studio, *kinds: str) -> Scrape:
 
 @pytest.fixture(scope="module")
 def told(whole_studio: Studio) -> Scrape:
-    """What the roles tell when somebody has sent a photo, and half of one, and looks at the photo."""
+    """What the roles tell when somebody has sent a photo and half of one, missed one, and reads the first."""
     studio = whole_studio
     if not studio.is_running:
         studio.start()
@@ -32,6 +32,8 @@ def told(whole_studio: Studio) -> Scrape:
     with studio.connected("anna") as sftp:
         send(sftp, f"{job}/{SECRET}", JPEG)
         send(sftp, f"{job}/half.jpg", JPEG[:-100])  # paramiko does not say how a close ends
+        with pytest.raises(FileNotFoundError):
+            sftp.stat(f"{job}/Käthe.jpg")
         studio.wait_for_photos(job, 1)
         # A photo is there a moment before its worker counts how long that took.
         until(lambda: scraped(studio, "worker").value(STAGES, stage="record") >= 1)
