@@ -372,10 +372,8 @@ def _extent(connection: Connection, which: ColumnElement[bool]) -> Extent:
 def _refuse_in_use(connection: Connection, upload_ids: Sequence[int]) -> None:
     """Lock uploads and their tasks; raises InUseError if somebody is at work on one of them."""
     theirs = select(UploadRow.id).where(UploadRow.id.in_(upload_ids))
-    theirs = theirs.order_by(
-        UploadRow.id.desc()
-    )  # a rewrite before what it rewrites, as its end does
-    connection.execute(theirs.with_for_update()).all()
+    # A rewrite before what it rewrites, as whoever ends one locks them.
+    connection.execute(theirs.order_by(UploadRow.id.desc()).with_for_update()).all()
     receiving = select(EntryRow.name).join(UploadRow, UploadRow.entry_id == EntryRow.id)
     receiving = receiving.where(
         UploadRow.id.in_(upload_ids), UploadRow.state == UploadState.RECEIVING.value

@@ -67,7 +67,7 @@ async def ingest(
     still, and what was stored for it may or may not be named by a row.
     """
     upload, wanted = await database.read_briefly(_look, task.upload_id)
-    if upload is not None and upload.state is UploadState.WAITING:  # until its client was quiet
+    if upload is not None and upload.state is UploadState.WAITING:  # its client is quiet now
         upload, wanted = await database.write(_look_again, store, task.upload_id)
     if upload is None or not wanted:
         await database.write(photos.leave, task, now=datetime.now(UTC))

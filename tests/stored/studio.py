@@ -6,7 +6,7 @@ import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from jobfs import processes
 from jobfs.blobs.store import BlobStore, new_key
@@ -175,6 +175,18 @@ def plain_sql(catalog: Catalog, statement: str) -> None:
         ["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement],
         check=True, capture_output=True,
     )  # fmt: skip
+
+
+def wait_until_blocked(catalog: Catalog) -> None:
+    """Return when a transaction waits for another's lock, on PostgreSQL."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while True:
+        with catalog.reading() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
 
 
 def granted(connection: Connection, name: str, right: Right) -> int:

@@ -16,8 +16,7 @@ from jobfs.domain.exif import Shot
 from jobfs.ingest import erasing as finishing
 from tests.stored import studio
 from tests.stored.sending import claimed
-from tests.stored.studio import NOON
-from tests.stored.test_tree_races import wait_until_blocked
+from tests.stored.studio import NOON, wait_until_blocked
 from tests.stored.wedding import BLUE, OTHER_SHOT, RED, SHOT, Wedding
 
 

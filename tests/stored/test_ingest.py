@@ -177,10 +177,9 @@ async def test_a_removed_file_leaves_no_renditions(
 async def test_what_was_erased_while_its_worker_was_silent_leaves_nothing(
     sender: Sender, database: Database, decoders: Decoders, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sender.send("IMG_1.JPG", picture())
+    upload_id = sender.send("IMG_1.JPG", picture())
     await pipeline.ingest(database, sender.store, decoders, claim(sender))
-    tasks_of = partial(tasks.enqueue, upload_id=listed(sender)[0].originals[0].upload_id)
-    await database.write(tasks_of, now=now())
+    await database.write(tasks.enqueue, upload_id, now=now())
     task = claim(sender)
     await database.write(tasks.postpone, task, until=now(), error="it was silent for too long")
     await database.write(erasing.photo, listed(sender)[0].id, now=now())

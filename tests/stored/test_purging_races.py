@@ -18,8 +18,7 @@ from jobfs.domain.metadata.values import Metadata, Source
 from jobfs.domain.uploads import Change
 from tests.stored import studio
 from tests.stored.sending import claimed
-from tests.stored.studio import NOON
-from tests.stored.test_tree_races import wait_until_blocked
+from tests.stored.studio import NOON, wait_until_blocked
 from tests.stored.wedding import BLUE, LATER, OTHER_SHOT, RED, Wedding
 
 

@@ -42,6 +42,13 @@ async def _changed_now(database: Database) -> tuple[Node, Node]:
     return job, file._replace(ctime_ns=time.time_ns())
 
 
+def _require_one_look(looks: SecondLooks, file: Node) -> None:
+    with pytest.raises(StaleInodeError):
+        looks.require(file, THREAD)
+    looks.note(THREAD, file.inode)
+    looks.require(file, THREAD)
+
+
 async def test_whoever_changes_names_alone_is_never_sent_back(quick: Catalog) -> None:
     database = Database(quick, AtOnce())
     looks = SecondLooks(Looking(database))
@@ -61,10 +68,7 @@ async def test_a_name_that_another_account_may_have_changed_is_looked_up_once(
 
     looks.note_change(studio.as_seen_by(99, job.inode))
 
-    with pytest.raises(StaleInodeError):
-        looks.require(file, THREAD)
-    looks.note(THREAD, file.inode)
-    looks.require(file, THREAD)
+    _require_one_look(looks, file)
 
 
 async def test_a_name_that_another_process_may_have_changed_is_looked_up_once(
@@ -76,10 +80,7 @@ async def test_a_name_that_another_process_may_have_changed_is_looked_up_once(
 
     plain_sql(quick, "UPDATE entry SET name = 'b.jpg', name_key = 'b.jpg' WHERE name = 'a.jpg'")
 
-    with pytest.raises(StaleInodeError):
-        looks.require(file, THREAD)
-    looks.note(THREAD, file.inode)
-    looks.require(file, THREAD)
+    _require_one_look(looks, file)
 
 
 async def test_a_name_is_looked_up_once_where_nobody_tells_what_others_do(
@@ -89,8 +90,7 @@ async def test_a_name_is_looked_up_once_where_nobody_tells_what_others_do(
     looks = SecondLooks(Looking(database))
     _, file = await _changed_now(database)
 
-    with pytest.raises(StaleInodeError):
-        looks.require(file, THREAD)
+    _require_one_look(looks, file)
 
 
 async def test_what_a_second_look_finds_may_be_opened_once_by_who_was_sent_back_and_nothing_else(

@@ -13,7 +13,7 @@ from jobfs.catalog.tasks import Task
 from jobfs.domain.tasks import Priority
 from jobfs.domain.uploads import Change, UploadState
 from tests.stored.sending import Sender, now, pending
-from tests.stored.test_tree_races import wait_until_blocked
+from tests.stored.studio import wait_until_blocked
 
 LEASE = timedelta(minutes=5)
 LATER = timedelta(hours=1)

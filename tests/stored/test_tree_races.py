@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from jobfs.blobs.store import BlobStore
 from jobfs.catalog import jobs, uploads
@@ -31,6 +31,7 @@ from tests.stored.studio import (
     open_new,
     place,
     queued,
+    wait_until_blocked,
 )
 
 JPEG = saved(noise(), "JPEG")
@@ -192,18 +193,6 @@ def remove_directory(catalog: Catalog, path: str) -> None:
 def close_in_a_transaction(catalog: Catalog, store: BlobStore, upload: Upload) -> Upload:
     with catalog.writing() as connection:
         return close(connection, store, upload)
-
-
-def wait_until_blocked(catalog: Catalog) -> None:
-    """Return when a transaction waits for another's lock."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    while True:
-        with catalog.reading() as connection:
-            if connection.execute(waiting).scalar_one():
-                return
 
 
 def jobs_kept_from_others(catalog: Catalog) -> list[int]:

@@ -48,6 +48,7 @@ from tests.stored.studio import (
     rewrite,
     send,
     send_again,
+    wait_until_blocked,
 )
 
 T = TypeVar("T")
@@ -393,18 +394,6 @@ def restore_it(
 def in_a_transaction(catalog: Catalog, act: Callable[[Connection], T]) -> T:
     with catalog.writing() as connection:
         return act(connection)
-
-
-def wait_until_blocked(catalog: Catalog) -> None:
-    """Return when a transaction waits for another's lock."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    while True:
-        with catalog.reading() as connection:
-            if connection.execute(waiting).scalar_one():
-                return
 
 
 # --- quotas, and events near them ---
