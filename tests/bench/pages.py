@@ -33,7 +33,8 @@ def rewritten(page: str, day: str, made: Sequence[Record]) -> str:
         rf"(?<=^<!-- made: {re.escape(day)} -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL
     )
     part = "".join(f"{line}\n" for line in _part(day, made))
-    found, places = place.subn(lambda _: part, page)
+    # Once: behind an empty place, a second match would begin there and end at another day's end.
+    found, places = place.subn(lambda _: part, page, count=1)
     if not places:
         raise NoPlaceError(f"RESULTS.md lacks lines <!-- made: {day} --> and <!-- end -->")
     return found

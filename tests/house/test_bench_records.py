@@ -153,6 +153,15 @@ def test_a_contest_is_a_row_of_the_page_with_a_ratio_for_each_side_but_the_last(
     assert "| binding-upload | ≥ 0.8 | 0.40 (0.25 to 0.50) | 3, full size |" in page
 
 
+def test_a_new_day_takes_nothing_from_the_days_below_it() -> None:
+    new, old = (f"<!-- made: 2026-01-{day} -->\n<!-- end -->\n" for day in ("02", "01"))
+
+    page = pages.rewritten(f"{new}What was learned.\n{old}", "2026-01-02", [record(standings())])
+
+    assert pages.days(page) == ["2026-01-02", "2026-01-01"]
+    assert page.count("What was learned.") == page.count("| binding-upload |") == 1
+
+
 def test_a_side_that_is_not_in_all_contests_has_a_column_all_the_same() -> None:
     few = standings()
     jobfs, plain = few.sides
