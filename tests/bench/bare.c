@@ -3,104 +3,16 @@
  *
  *     bare FOLDER MOUNTPOINT
  *
- * Names are kept in memory, and the bytes of each file in a file of FOLDER, whose name is its number.
+ * Names are kept in memory, and the bytes of each file in a file of FOLDER: see names.h.
  */
 #define FUSE_USE_VERSION 34
+#include "names.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <fuse_lowlevel.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define SLOTS 65536
-#define HOLDS 1.0 /* seconds for which an answer holds */
-
-struct node {
-    struct stat attributes;
-    fuse_ino_t parent;
-    char *name;
-    fuse_ino_t next;     /* of those in the same slot */
-    size_t position;     /* in its directory */
-    fuse_ino_t *entries; /* of a directory, in the order in which they came; 0: it has gone */
-    size_t count, space;
-};
-
-static struct node *nodes;
-static size_t made = FUSE_ROOT_ID, room;
-static fuse_ino_t slots[SLOTS];
-static int folder;
-
-static fuse_ino_t *slot(fuse_ino_t parent, const char *name) {
-    size_t sum = parent;
-    while (*name)
-        sum = sum * 31 + (unsigned char)*name++;
-    return &slots[sum % SLOTS];
-}
-
-static fuse_ino_t find(fuse_ino_t parent, const char *name) {
-    fuse_ino_t ino = *slot(parent, name);
-    while (ino && (nodes[ino].parent != parent || strcmp(nodes[ino].name, name)))
-        ino = nodes[ino].next;
-    return ino;
-}
-
-static void put(fuse_ino_t ino, fuse_ino_t parent, const char *name) {
-    struct node *node = &nodes[ino], *directory = &nodes[parent];
-    fuse_ino_t *first = slot(parent, name);
-    if (directory->count == directory->space) {
-        directory->space = directory->space * 2 + 16;
-        directory->entries =
-            realloc(directory->entries, directory->space * sizeof *directory->entries);
-    }
-    node->parent = parent;
-    node->name = strdup(name);
-    node->position = directory->count;
-    node->next = *first;
-    *first = ino;
-    directory->entries[directory->count++] = ino;
-}
-
-static void take(fuse_ino_t ino) {
-    struct node *node = &nodes[ino];
-    fuse_ino_t *link = slot(node->parent, node->name);
-    while (*link != ino)
-        link = &nodes[*link].next;
-    *link = node->next;
-    nodes[node->parent].entries[node->position] = 0;
-    free(node->name);
-}
-
-static void take_away(fuse_ino_t ino) {
-    char number[24];
-    take(ino);
-    snprintf(number, sizeof number, "%lu", (unsigned long)ino);
-    if (S_ISREG(nodes[ino].attributes.st_mode))
-        unlinkat(folder, number, 0);
-}
-
-static fuse_ino_t new_node(mode_t mode, uid_t uid, gid_t gid) {
-    if (made + 1 >= room)
-        nodes = realloc(nodes, (room = room * 2 + 1024) * sizeof *nodes);
-    fuse_ino_t ino = made++;
-    struct node *node = &nodes[ino];
-    memset(node, 0, sizeof *node);
-    node->attributes.st_ino = ino;
-    node->attributes.st_mode = mode;
-    node->attributes.st_nlink = S_ISDIR(mode) ? 2 : 1;
-    node->attributes.st_uid = uid;
-    node->attributes.st_gid = gid;
-    node->attributes.st_blksize = 128 * 1024;
-    return ino;
-}
 
 static fuse_ino_t add(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode) {
     const struct fuse_ctx *who = fuse_req_ctx(req);
-    fuse_ino_t ino = new_node(mode, who->uid, who->gid);
-    put(ino, parent, name);
-    return ino;
+    return make(parent, name, mode, who->uid, who->gid);
 }
 
 static struct fuse_entry_param entry(fuse_ino_t ino) {
@@ -148,32 +60,24 @@ static void bare_remove(fuse_req_t req, fuse_ino_t parent, const char *name) {
 
 static void bare_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
                         const char *new_name, unsigned int flags) {
-    fuse_ino_t ino = find(parent, name), replaced = find(new_parent, new_name);
     (void)flags;
-    if (replaced)
-        take_away(replaced);
-    take(ino);
-    put(ino, new_parent, new_name);
+    move(parent, name, new_parent, new_name);
     fuse_reply_err(req, 0);
 }
 
 static void bare_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                         struct fuse_file_info *file) {
     fuse_ino_t ino = add(req, parent, name, S_IFREG | (mode & 07777));
-    char number[24];
-    snprintf(number, sizeof number, "%lu", (unsigned long)ino);
-    file->fh = openat(folder, number, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    file->fh = open_kept(ino, O_RDWR | O_CREAT | O_EXCL);
     file->direct_io = 1;
     struct fuse_entry_param told = entry(ino);
     fuse_reply_create(req, &told, file);
 }
 
 static void bare_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
-    char number[24];
-    snprintf(number, sizeof number, "%lu", (unsigned long)ino);
     if (file->flags & O_TRUNC)
         nodes[ino].attributes.st_size = 0;
-    file->fh = openat(folder, number, (file->flags & (O_ACCMODE | O_TRUNC)) | O_CLOEXEC);
+    file->fh = open_kept(ino, file->flags & (O_ACCMODE | O_TRUNC));
     file->direct_io = 1;
     fuse_reply_open(req, file);
 }

@@ -1,4 +1,4 @@
-"""File systems that do next to nothing: `bare.py` on pyfuse3, with or without rows, and `bare.c` on libfuse.
+"""File systems that do next to nothing: `bare.py` on pyfuse3, with or without rows; `bare.c`, `passing.c`.
 
 They are mounted alone, or below the sshd of jobfs in its place.
 """
@@ -20,7 +20,8 @@ from tests.bench.sides import FolderSide, JobfsSide, mountpoint, on_disk, servin
 from tests.served.studio import until
 
 _CHECKOUT = Path(__file__).parents[2]
-_C = Path(__file__).with_name("bare.c")
+#: The exit status of passing.c if the kernel refuses.
+_REFUSED = 3
 
 #: Gives the command of a bare file system, to which folder and mountpoint are added.
 Bare = Callable[[Path], list[str]]
@@ -38,29 +39,44 @@ def with_rows(_folder: Path) -> list[str]:
 
 def in_c(folder: Path) -> list[str]:
     """Return the command of the one on libfuse, compiled in a folder."""
-    program = folder / "bare"
-    if shutil.which("gcc") is None or shutil.which("pkg-config") is None:
-        raise MissingPeerError("gcc and pkg-config; apt install gcc pkg-config libfuse3-dev")
+    if shutil.which("pkg-config") is None:
+        raise MissingPeerError("pkg-config; apt install gcc pkg-config libfuse3-dev")
     found = subprocess.run(
         ["pkg-config", "--cflags", "--libs", "fuse3"], capture_output=True, text=True, check=False
     )
     if found.returncode != 0:
         raise MissingPeerError("libfuse's headers; apt install libfuse3-dev")
-    subprocess.run(["gcc", "-O2", "-o", str(program), str(_C), *found.stdout.split()], check=True)
-    return [str(program)]
+    return [_compiled(folder, "bare.c", *found.stdout.split())]
+
+
+def passing(folder: Path) -> list[str]:
+    """Return the command of the one that lets the kernel read and write by itself, compiled in a folder."""
+    return [_compiled(folder, "passing.c")]
+
+
+def _compiled(folder: Path, name: str, *flags: str) -> str:
+    source = Path(__file__).with_name(name)
+    program = folder / source.stem
+    if shutil.which("gcc") is None:
+        raise MissingPeerError("gcc; apt install gcc libc6-dev")
+    subprocess.run(["gcc", "-O2", "-o", str(program), str(source), *flags], check=True)
+    return str(program)
 
 
 @contextmanager
 def _mounted(bare: Bare, folder: Path, root: Path) -> Iterator[int]:
-    """Mount a bare file system that keeps bytes in a folder; gives its pid."""
-    kept = folder / "kept"
+    """Mount a bare file system that keeps bytes in a folder; gives its pid. Raises MissingPeerError."""
+    kept, said = folder / "kept", folder / "said"
     kept.mkdir()
-    process = subprocess.Popen(
-        [*bare(folder), str(kept), str(root)], cwd=_CHECKOUT, stderr=subprocess.DEVNULL
-    )
+    with said.open("wb") as errors:
+        process = subprocess.Popen(
+            [*bare(folder), str(kept), str(root)], cwd=_CHECKOUT, stderr=errors
+        )
     try:
         until(lambda: _is_mounted(root) or process.poll() is not None)
-        assert process.poll() is None, "it has ended"
+        if process.poll() == _REFUSED:
+            raise MissingPeerError(said.read_text("utf-8").strip())
+        assert process.poll() is None, said.read_text("utf-8")
         yield process.pid
     finally:
         while _is_mounted(root):

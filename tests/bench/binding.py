@@ -1,23 +1,28 @@
 """What the binding to the kernel takes by itself: file systems that do next to nothing, in Python and in C.
 
-`bare.py` is what a program on pyfuse3 can be at best, `bare.c` the same on libfuse; and where files are made,
-`bare.py` with rows what the first can be at best if it records them. In a contest they stand beside jobfs:
-where one misses a figure's goal, no such program reaches it; what lies between two is their difference.
+`bare.py` is what a program on pyfuse3 can be at best, `bare.c` the same on libfuse; where files are made,
+`bare.py` with rows what the first can be at best if it records them; and where they are sent, `passing.c`
+what a program can be at best that has the kernel write them. In a contest they stand beside jobfs: where one
+misses a figure's goal, no such program reaches it; what lies between two is their difference.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from tests.bench import listing, small_ops, uploading
-from tests.bench.bares import Bare, alone, bare_side, in_c, in_python, make, with_rows
-from tests.bench.comparing import Figure, Options, Pair
+from tests.bench.bares import Bare, alone, bare_side, in_c, in_python, make, passing, with_rows
+from tests.bench.comparing import Figure, MissingPeerError, Options, Pair
 from tests.bench.contesting import Contest, Spent, Turn
 from tests.bench.sending import send
 from tests.bench.sides import FolderSide, JobfsSide, jobfs_side, plain_side
 from tests.bench.sources import Load
+
+T = TypeVar("T")
 
 #: Files that are made and listed without a client, and the bytes of each, which come in one write.
 _FILES, _SIZE = 2_000, 60 * 1024
@@ -38,24 +43,36 @@ class _Sides:
         yield from self.others.items()
 
 
-#: The bare ones by their names; those with rows where files are made.
+#: The bare ones by their names; those with rows where files are made, and passthrough where they are sent.
 _BARE: Mapping[str, Bare] = {"bare.py": in_python, "bare.c": in_c}
 _RECORDING: Mapping[str, Bare] = {"bare.py with rows": with_rows, **_BARE}
+_SENT: Mapping[str, Bare] = {**_RECORDING, "passthrough": passing}
 
 
 @contextmanager
 def _sides(options: Options, bare: Mapping[str, Bare] = _BARE) -> Iterator[_Sides]:
     """Give jobfs, bare file systems in its place, and a plain directory."""
     with jobfs_side(options) as jobfs, ExitStack() as stack:
-        others = {
-            name: stack.enter_context(bare_side(one, options, jobfs)) for name, one in bare.items()
-        }
+        others = _entered(
+            stack, {name: bare_side(one, options, jobfs) for name, one in bare.items()}
+        )
         others["plain"] = stack.enter_context(plain_side(options, jobfs))
         yield _Sides(jobfs, others)
 
 
+def _entered(stack: ExitStack, sides: Mapping[str, AbstractContextManager[T]]) -> dict[str, T]:
+    """Enter those that this machine can have, and say which it cannot."""
+    entered = {}
+    for name, side in sides.items():
+        try:
+            entered[name] = stack.enter_context(side)
+        except MissingPeerError as missing:
+            sys.stderr.write(f"{name} is left out: {missing}\n")
+    return entered
+
+
 def _sent(loads: Callable[[Options], list[Load]], options: Options) -> Iterator[Turn]:
-    with _sides(options, _RECORDING) as sides:
+    with _sides(options, _SENT) as sides:
         files = loads(options)
         while True:
             took = {name: send(side, files) for name, side in sides.all()}
@@ -98,8 +115,8 @@ def _walked(options: Options) -> Iterator[Turn]:
 def _worked(work: Callable[[Path, Options], float], options: Options) -> Iterator[Turn]:
     with ExitStack() as stack:
         folders = {"jobfs": stack.enter_context(small_ops.job_folder(options))}
-        for name, bare in _RECORDING.items():
-            folders[name] = stack.enter_context(alone(bare, options)).root
+        bare = _entered(stack, {name: alone(one, options) for name, one in _RECORDING.items()})
+        folders |= {name: one.root for name, one in bare.items()}
         folders["example"] = stack.enter_context(small_ops.example(options))
         while True:
             yield {
