@@ -6,23 +6,19 @@ what a program can be at best that has the kernel write them. In a contest they 
 misses a figure's goal, no such program reaches it; what lies between two is their difference.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from tests.bench import listing, small_ops, uploading
 from tests.bench.bares import Bare, alone, bare_side, in_c, in_python, make, passing, with_rows
-from tests.bench.comparing import Figure, MissingPeerError, Options, Pair
-from tests.bench.contesting import Contest, Spent, Turn
+from tests.bench.comparing import Figure, Options, Pair
+from tests.bench.contesting import Contest, Spent, Turn, entered
 from tests.bench.sending import send
 from tests.bench.sides import FolderSide, JobfsSide, jobfs_side, plain_side
 from tests.bench.sources import Load
-
-T = TypeVar("T")
 
 #: Files that are made and listed without a client, and the bytes of each, which come in one write.
 _FILES, _SIZE = 2_000, 60 * 1024
@@ -53,22 +49,11 @@ _SENT: Mapping[str, Bare] = {**_RECORDING, "passthrough": passing}
 def _sides(options: Options, bare: Mapping[str, Bare] = _BARE) -> Iterator[_Sides]:
     """Give jobfs, bare file systems in its place, and a plain directory."""
     with jobfs_side(options) as jobfs, ExitStack() as stack:
-        others = _entered(
+        others = entered(
             stack, {name: bare_side(one, options, jobfs) for name, one in bare.items()}
         )
         others["plain"] = stack.enter_context(plain_side(options, jobfs))
         yield _Sides(jobfs, others)
-
-
-def _entered(stack: ExitStack, sides: Mapping[str, AbstractContextManager[T]]) -> dict[str, T]:
-    """Enter those that this machine can have, and say which it cannot."""
-    entered = {}
-    for name, side in sides.items():
-        try:
-            entered[name] = stack.enter_context(side)
-        except MissingPeerError as missing:
-            sys.stderr.write(f"{name} is left out: {missing}\n")
-    return entered
 
 
 def _sent(loads: Callable[[Options], list[Load]], options: Options) -> Iterator[Turn]:
@@ -115,7 +100,7 @@ def _walked(options: Options) -> Iterator[Turn]:
 def _worked(work: Callable[[Path, Options], float], options: Options) -> Iterator[Turn]:
     with ExitStack() as stack:
         folders = {"jobfs": stack.enter_context(small_ops.job_folder(options))}
-        bare = _entered(stack, {name: alone(one, options) for name, one in _RECORDING.items()})
+        bare = entered(stack, {name: alone(one, options) for name, one in _RECORDING.items()})
         folders |= {name: one.root for name, one in bare.items()}
         folders["example"] = stack.enter_context(small_ops.example(options))
         while True:

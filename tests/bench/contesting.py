@@ -4,13 +4,18 @@ They share their turns, and so what the machine was like in each: only then do t
 mean something.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
 import msgspec
 
-from tests.bench.comparing import Figure, Options, counted
+from tests.bench.comparing import Figure, MissingPeerError, Options, counted
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,17 @@ class Standings(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     against: str | None
     sides: list[Standing]
+
+
+def entered(stack: ExitStack, sides: Mapping[str, AbstractContextManager[T]]) -> dict[str, T]:
+    """Enter those sides, by their names, that this machine can have, and say which it cannot."""
+    there = {}
+    for name, side in sides.items():
+        try:
+            there[name] = stack.enter_context(side)
+        except MissingPeerError as missing:
+            sys.stderr.write(f"{name} is left out: {missing}\n")
+    return there
 
 
 def measure(contest: Contest, options: Options) -> Standings:

@@ -72,16 +72,19 @@ static void take(uint64_t ino) {
     free(node->name);
 }
 
-static int open_kept(uint64_t ino, int flags) {
-    char number[24];
+/* The name of the file with the bytes of another, until the next one is asked for. */
+static const char *kept(uint64_t ino) {
+    static char number[24];
     snprintf(number, sizeof number, "%lu", (unsigned long)ino);
-    return openat(folder, number, flags | O_CLOEXEC, 0600);
+    return number;
+}
+
+static int open_kept(uint64_t ino, int flags) {
+    return openat(folder, kept(ino), flags | O_CLOEXEC, 0600);
 }
 
 static void remove_kept(uint64_t ino) {
-    char number[24];
-    snprintf(number, sizeof number, "%lu", (unsigned long)ino);
-    unlinkat(folder, number, 0);
+    unlinkat(folder, kept(ino), 0);
 }
 
 static void take_away(uint64_t ino) {

@@ -4,6 +4,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,6 +208,20 @@ def test_a_figure_that_fails_or_has_no_peer_says_why_and_does_not_end_the_run(
         Unmeasured(figure="upload", missing="no such server"),
     ]
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_contest_goes_on_without_a_side_that_a_machine_cannot_have(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Refused(nullcontext[str]):
+        def __enter__(self) -> str:
+            raise MissingPeerError("its kernel is too old")
+
+    sides = {"first": nullcontext("one"), "second": Refused("two"), "third": nullcontext("three")}
+
+    with ExitStack() as stack:
+        assert contesting.entered(stack, sides) == {"first": "one", "third": "three"}
+    assert capsys.readouterr().err == "second is left out: its kernel is too old\n"
 
 
 def test_a_figure_that_hangs_is_given_up() -> None:
