@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import sqlite3
 import subprocess
 from datetime import UTC, datetime
@@ -47,6 +48,8 @@ def _depth(mount: mounts.Mount) -> int:
 
 
 def _commit() -> str:
+    if shutil.which("git") is None:
+        return "unknown"
     described = subprocess.run(
         ["git", "describe", "--always", "--abbrev=7", "--dirty=+"],
         cwd=_CHECKOUT, capture_output=True, text=True, check=False,

@@ -4,11 +4,12 @@ import io
 import subprocess
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from jobfs.domain import completeness
 from jobfs.domain.completeness import Structure
-from tests.bench import sources
+from tests.bench import machine, sources
 from tests.bench.comparing import Options
 from tests.bench.figures import CONTESTS, CURVES, FIGURES, One
 
@@ -59,3 +60,11 @@ def test_what_is_uploaded_are_whole_pictures_of_the_size_asked_for_each_unlike_a
 
 def reader(data: bytes) -> completeness.ReadAt:
     return lambda offset, size: data[offset : offset + size]
+
+
+def test_it_is_measured_where_no_git_tells_the_commit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert machine.run(Options(corpus=None, folder=tmp_path, pairs=1)).commit == "unknown"
