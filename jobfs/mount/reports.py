@@ -18,7 +18,7 @@ from jobfs.domain.refusals import BadNameError, NameTooLongError
 from jobfs.domain.reports import files
 from jobfs.domain.reports.files import Report
 from jobfs.domain.reports.status import RefusedName, is_little, why_refused
-from jobfs.domain.reports.words import Studio
+from jobfs.domain.reports.words import Studio, lengthened
 from jobfs.mount.handles import Opener
 from jobfs.mount.looking import Looking
 from jobfs.mount.refusals import BadHandleError
@@ -60,7 +60,7 @@ class ReportFiles:
         self._handles: dict[int, ReportHandle] = {}
         self._swallowed = SwallowedFiles()
         self.refused = RefusedNames()
-        self._snapshots = Snapshots(self._text, self._state)
+        self._snapshots = Snapshots(self._text, self._state, _lengthened)
 
     def __contains__(self, number: int) -> bool:
         """Whether a handle belongs to one of these files."""
@@ -85,12 +85,11 @@ class ReportFiles:
 
     async def _beside(self, number: int) -> tuple[list[RefusedName], int | None]:
         """Return what a file tells beside rows: refused names, and what is left of a disk that is full."""
-        inode = inodes.unpack(number)
-        address = files.address(inode.row)
-        if address is None or address.report is not Report.STATUS:
+        job_id = _job_of_status(number)
+        if job_id is None:
             return [], None
         free = (await trio.to_thread.run_sync(self._store.space)).free
-        refused = self.refused.of(inode.account, address.job_id)
+        refused = self.refused.of(inodes.unpack(number).account, job_id)
         return refused, free if is_little(free) else None
 
     # -- names -----------------------------------------------------------------------------------
@@ -249,6 +248,17 @@ class ReportFiles:
         if inode.kind is Kind.ENTRY:
             job_id = (await self._database.read_briefly(views.visible_entry, inode)).job_id
             self.refused.note(inode.account, job_id, place.name, why_refused(refusal))
+
+
+def _job_of_status(number: int) -> int | None:
+    """Return the job whose `_STATUS.txt` has an inode number; None: that is another file's."""
+    address = files.address(inodes.unpack(number).row)
+    return address.job_id if address is not None and address.report is Report.STATUS else None
+
+
+def _lengthened(number: int, content: bytes, size: int) -> bytes:
+    """Lengthen the status alone: it gets shorter whenever a file is checked, and is read by people."""
+    return content if _job_of_status(number) is None else lengthened(content, size)
 
 
 def _known_state(mark: Mark, beside: object) -> object | None:

@@ -18,6 +18,9 @@ from jobfs.tree.views import Node
 #: Seconds for which a text is served. Not less: SFTP tells times in whole seconds, and clients take two
 #: texts of one time and size for the same.
 LIFETIME = 1.0
+#: Nanoseconds after which a text may be shorter than was told of it. A mirroring client that gets fewer bytes
+#: than its listing promised fails: lftp with "file size decreased during transfer".
+_HELD_NS = 600 * 10**9
 #: Texts made at the same time. That of a large job takes a few tenths of a second, and the database's other
 #: readers are for those who list and open files.
 _AT_ONCE = 2
@@ -68,6 +71,10 @@ class _Known:
         return trio.current_time() < self.until
 
     @property
+    def is_held(self) -> bool:
+        return time.time_ns() - self.at_ns < _HELD_NS
+
+    @property
     def is_read(self) -> bool:
         return self.is_served and self.content is not None
 
@@ -76,20 +83,28 @@ async def _unknown(_number: int) -> None:
     """Return nothing: there may always be something new to tell."""
 
 
+def _as_it_is(_number: int, content: bytes, _size: int) -> bytes:
+    """Return a text that would say something else if it were longer."""
+    return content
+
+
 class Snapshots:
     """Makes texts when somebody looks; while nobody does, this costs nothing.
 
     *make* returns the text of the file with an inode number, as of an instant. *state* returns what is equal
-    as long as the file would have the same size; None: nobody knows.
+    as long as the file would have the same size; None: nobody knows. *lengthen* returns a text that is as
+    long as was told of it before, if the file's kind has room for that.
     """
 
     def __init__(
         self,
         make: Callable[[int, datetime], Awaitable[Made]],
         state: Callable[[int], Awaitable[object | None]] = _unknown,
+        lengthen: Callable[[int, bytes, int], bytes] = _as_it_is,
     ) -> None:
         self._make_text = make
         self._state = state
+        self._lengthen = lengthen
         self._known: dict[int, _Known] = {}  # by inode number, the oldest text first
         self._locks: WeakValueDictionary[int, trio.Lock] = WeakValueDictionary()
         self._turns = trio.Semaphore(_AT_ONCE)
@@ -140,8 +155,10 @@ class Snapshots:
     async def _make(self, number: int, at_ns: int, until: float) -> _Known:
         async with self._turns:
             content, state, lasts = await self._make_text(number, _instant(at_ns))
+        before = self._known.pop(number, None)
+        if before is not None and before.size > len(content) and before.is_held:
+            content = self._lengthen(number, content, before.size)
         self._forget_old()
-        self._known.pop(number, None)
         self._known[number] = made = _Known(content, len(content), at_ns, until, state, lasts)
         return made
 
@@ -149,7 +166,8 @@ class Snapshots:
         for number, known in list(self._known.items()):
             if known.is_served:
                 continue
-            if known.state is None or known.lasts is None or len(self._known) >= _REMEMBERED:
+            goes_on = known.state is not None and known.lasts is not None
+            if not (goes_on or known.is_held) or len(self._known) >= _REMEMBERED:
                 del self._known[number]
             known.content = None
 

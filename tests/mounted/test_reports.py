@@ -119,6 +119,20 @@ def test_a_handle_reads_the_text_of_its_opening(job: Job, photographer: Actor) -
     assert (first + rest).endswith(b"Ask the studio.\r\n\r\n")
 
 
+def test_the_status_gets_no_shorter_than_was_just_told_of_it(job: Job, photographer: Actor) -> None:
+    """Or a mirroring client fails whose listing is older; in the studio each check shortens it."""
+    path, photo = job.path / "_STATUS.txt", job.path / "a photo with a long name.jpg"
+    photographer.do("put", str(photo), _JPEG)
+    until(lambda: photo.name.encode() in path.read_bytes())
+    told = path.stat().st_size
+
+    photographer.do("unlink", str(photo))
+
+    until(lambda: photo.name.encode() not in path.read_bytes())
+    assert path.stat().st_size == told
+    assert len(path.read_bytes()) == told
+
+
 def test_a_handle_outlives_its_job(studio: Studio, job: Job, photographer: Actor) -> None:
     handle = photographer.do("open", str(job.path / "_STATUS.txt"), os.O_RDONLY)
     studio.sql(f"UPDATE job SET status = 'selling' WHERE id = {job.id}")  # noqa: S608

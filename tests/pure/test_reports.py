@@ -23,7 +23,7 @@ from jobfs.domain.reports.problems import Line
 from jobfs.domain.reports.receipt import Verified
 from jobfs.domain.reports.root import Closed
 from jobfs.domain.reports.status import Arrival, Facts, RefusedName, Unfinished, Waiting
-from jobfs.domain.reports.words import MOST, Studio
+from jobfs.domain.reports.words import MOST, Studio, lengthened
 from jobfs.domain.uploads import UploadState
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -80,6 +80,17 @@ def test_what_a_windows_editor_opens_has_its_line_ends() -> None:
     ):
         assert text.count(b"\n") == text.count(b"\r\n")
         assert text.endswith(b"\r\n")
+
+
+@given(st.integers(0, 9))
+def test_a_text_is_lengthened_by_empty_lines_to_the_byte(more: int) -> None:
+    text = root.no_jobs(BERLIN)
+
+    longer = lengthened(text, len(text) + more)
+
+    assert len(longer) == len(text) + more
+    assert longer.split() == text.split()
+    assert longer.endswith(b"\r\n")
 
 
 def test_times_are_those_of_the_studio_with_their_offset() -> None:

@@ -1,7 +1,9 @@
 """When texts of files that jobfs writes are made."""
 
+import time
 from datetime import UTC, datetime
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -152,3 +154,41 @@ def test_a_text_that_changes_with_time_is_made_when_it_does() -> None:
         _told_twice(writer)
 
         assert writer.made == [7, 7]
+
+
+def _padded(_number: int, content: bytes, size: int) -> bytes:
+    return content.ljust(size)
+
+
+def test_a_text_is_lengthened_to_what_was_told_of_it_so_that_who_listed_it_gets_as_much() -> None:
+    writer, clock = Writer(), MockClock()
+
+    async def look_and_read() -> None:
+        snapshots = Snapshots(writer.make, writer.tell, _padded)
+        told = await snapshots.told(7)
+        for state in (None, "a"):
+            writer.state = state
+            clock.jump(LIFETIME)
+            await snapshots.of(8)  # forgets what has grown old
+            read = await snapshots.of(7)
+            assert read.content.rstrip().endswith(str(state).encode())
+            assert len(read.content) == told.size
+
+    trio.run(look_and_read, clock=clock)
+
+
+def test_a_text_that_nobody_has_looked_at_for_long_is_as_long_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    writer, clock = Writer(), MockClock()
+
+    async def look_and_read() -> None:
+        snapshots = Snapshots(writer.make, writer.tell, _padded)
+        told = await snapshots.told(7)
+        later = time.time_ns() + 601 * 10**9
+        monkeypatch.setattr(time, "time_ns", lambda: later)
+        writer.state = "a"
+        clock.jump(LIFETIME)
+        assert len((await snapshots.of(7)).content) == told.size - len("nothing") + len("a")
+
+    trio.run(look_and_read, clock=clock)

@@ -54,3 +54,9 @@ def shortened(lines: Sequence[str], *, total: int | None = None) -> list[str]:
 def text(lines: Iterable[str]) -> bytes:
     """Return a text for people."""
     return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def lengthened(content: bytes, size: int) -> bytes:
+    """Return a text for people with empty lines at its end, so that it is *size* bytes long."""
+    missing = size - len(content)
+    return content.removesuffix(b"\r\n") + b" " * (missing % 2) + b"\r\n" * (missing // 2 + 1)
