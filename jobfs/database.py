@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from jobfs.at_once import AtOnce
 from jobfs.bells import Bell
 from jobfs.catalog import feed
-from jobfs.catalog.engine import Catalog, Mark
+from jobfs.catalog.engine import Catalog, Mark, was_undone
 from jobfs.catalog.measures import READS, WRITES, Measured
 from jobfs.catalog.outcomes import Outcome
 from jobfs.catalog.refusals import CatalogUnavailableError
@@ -36,8 +36,6 @@ T = TypeVar("T")
 #: How often one transaction is tried when the database itself asks for another try (a deadlock, a
 #: connection that died before the commit).
 TRIES = 3
-#: What PostgreSQL says of it. Source: its manual, appendix A: serialization_failure, deadlock_detected.
-_UNDONE = {"40001", "40P01"}
 
 #: Transactions after which the log is brought into the database.
 _BETWEEN_CHECKPOINTS = 200
@@ -321,7 +319,7 @@ def _insist(call: Callable[[], T]) -> T:
 
 
 def _worth_another_try(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in _UNDONE or error.connection_invalidated
+    return was_undone(error) or error.connection_invalidated
 
 
 #: Seconds between two looks for what another transaction holds back.

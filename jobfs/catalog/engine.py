@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 
 from jobfs.catalog import outcomes
 from jobfs.catalog.outcomes import Outcome
@@ -27,6 +28,9 @@ __all__ = ["Catalog", "CatalogUnavailableError", "Connection"]
 BUSY_TIMEOUT = 30
 #: Bytes of SQLite's log above which writers wait until it begins anew, else it grows while they go on.
 _LONG_LOG = 64 * 1024**2
+#: What PostgreSQL says of a transaction that it undid for another's sake. Source: its manual, appendix A:
+#: serialization_failure, deadlock_detected.
+_UNDONE = {"40001", "40P01"}
 
 
 T = TypeVar("T")
@@ -222,6 +226,11 @@ class Catalog:
     def name(self) -> str:
         """The database for a message; without its password."""
         return self.url.render_as_string(hide_password=True)
+
+
+def was_undone(error: DBAPIError) -> bool:
+    """Whether a transaction failed only because another was in its way; SQLite lets it wait instead."""
+    return getattr(error.orig, "sqlstate", None) in _UNDONE
 
 
 def _here_transaction(connection: Connection) -> Any:

@@ -7,8 +7,13 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from jobfs.catalog import migrate
-from jobfs.catalog.engine import Catalog
-from jobfs.catalog.refusals import BadDatabaseUrlError, CatalogUnavailableError, MissingSchemaError
+from jobfs.catalog.engine import Catalog, was_undone
+from jobfs.catalog.refusals import (
+    BadDatabaseUrlError,
+    CatalogUnavailableError,
+    ChangeUndoneError,
+    MissingSchemaError,
+)
 from jobfs.settings import redacted
 
 
@@ -30,12 +35,16 @@ def opened(url: str | URL, *, durable: bool, patience: int | None = None) -> Cat
 def answering(url: str | URL) -> Iterator[None]:
     """Turn a database that cannot be reached in the block into an error with a sentence.
 
-    Raises BadDatabaseUrlError, CatalogUnavailableError.
+    Raises BadDatabaseUrlError, CatalogUnavailableError, ChangeUndoneError.
     """
     _refuse_malformed(url)
     try:
         yield
     except DBAPIError as error:
+        if was_undone(error):
+            raise ChangeUndoneError(
+                f"another change was in the way, and this one was not made: {_reason(error)}"
+            ) from error
         is_connecting = error.statement is None  # also wrong options in the URL are found here
         if is_connecting or isinstance(error, OperationalError | InterfaceError):
             raise _unavailable(url, error) from error
@@ -54,7 +63,7 @@ def writing(catalog: Catalog) -> Iterator[Connection]:
     """Give a connection whose changes are committed together, then tell every role to look.
 
     The bell is rung behind the commit, for the reason that `jobfs.database` gives.
-    Raises CatalogUnavailableError.
+    Raises CatalogUnavailableError, ChangeUndoneError.
     """
     with answering(catalog.name):
         with catalog.writing() as connection:
@@ -96,5 +105,11 @@ def _refuse_missing(catalog: Catalog) -> None:
 
 
 def _unavailable(url: str | URL, error: DBAPIError) -> CatalogUnavailableError:
-    reason = " ".join(str(error.orig).split())  # libpq's messages have several lines
-    return CatalogUnavailableError(f"the database {redacted(str(url))} cannot be used: {reason}")
+    return CatalogUnavailableError(
+        f"the database {redacted(str(url))} cannot be used: {_reason(error)}"
+    )
+
+
+def _reason(error: DBAPIError) -> str:
+    """Return what the database says, on one line: libpq's messages have several."""
+    return " ".join(str(error.orig).split())

@@ -20,6 +20,15 @@ class CatalogUnavailableError(JobfsError):
     )
 
 
+class ChangeUndoneError(JobfsError):
+    """A command and somebody else changed the same things in different orders, and the database chose.
+
+    EIO. Roles try again by themselves.
+    """
+
+    advice = "Run the command again: what it has done already stays done."
+
+
 class BadDatabaseUrlError(JobfsError):
     """What should name a database does not.
 
