@@ -35,7 +35,7 @@ def opened(url: str | URL, *, durable: bool, patience: int | None = None) -> Cat
 def answering(url: str | URL) -> Iterator[None]:
     """Turn a database that cannot be reached in the block into an error with a sentence.
 
-    Raises BadDatabaseUrlError, CatalogUnavailableError, ChangeUndoneError.
+    Raises BadDatabaseUrlError, CatalogUnavailableError, or its kind ChangeUndoneError.
     """
     _refuse_malformed(url)
     try:
@@ -63,7 +63,7 @@ def writing(catalog: Catalog) -> Iterator[Connection]:
     """Give a connection whose changes are committed together, then tell every role to look.
 
     The bell is rung behind the commit, for the reason that `jobfs.database` gives.
-    Raises CatalogUnavailableError, ChangeUndoneError.
+    Raises CatalogUnavailableError, or its kind ChangeUndoneError.
     """
     with answering(catalog.name):
         with catalog.writing() as connection:

@@ -20,12 +20,13 @@ class CatalogUnavailableError(JobfsError):
     )
 
 
-class ChangeUndoneError(JobfsError):
+class ChangeUndoneError(CatalogUnavailableError):
     """A command and somebody else changed the same things in different orders, and the database chose.
 
-    EIO. Roles try again by themselves.
+    Roles try again by themselves, as they do while the database does not answer.
     """
 
+    reaches_clients = False
     advice = "Run the command again: what it has done already stays done."
 
 
