@@ -18,9 +18,9 @@ from jobfs.tree.views import Node
 #: Seconds for which a text is served. Not less: SFTP tells times in whole seconds, and clients take two
 #: texts of one time and size for the same.
 LIFETIME = 1.0
-#: Nanoseconds after which a text may be shorter than was told of it. A mirroring client that gets fewer bytes
-#: than its listing promised fails: lftp with "file size decreased during transfer".
-_HELD_NS = 600 * 10**9
+#: Seconds for which no text is shorter than was told of one that is served no more. A mirroring client that
+#: gets fewer bytes than its listing promised fails: lftp with "file size decreased during transfer".
+HELD = 600.0
 #: Texts made at the same time. That of a large job takes a few tenths of a second, and the database's other
 #: readers are for those who list and open files.
 _AT_ONCE = 2
@@ -72,7 +72,7 @@ class _Known:
 
     @property
     def is_held(self) -> bool:
-        return time.time_ns() - self.at_ns < _HELD_NS
+        return trio.current_time() < self.until + HELD
 
     @property
     def is_read(self) -> bool:

@@ -1,13 +1,11 @@
 """When texts of files that jobfs writes are made."""
 
-import time
 from datetime import UTC, datetime
 
-import pytest
 import trio
 from trio.testing import MockClock
 
-from jobfs.mount.snapshots import LIFETIME, Made, Snapshots, Told
+from jobfs.mount.snapshots import HELD, LIFETIME, Made, Snapshots, Told
 
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
 
@@ -177,18 +175,14 @@ def test_a_text_is_lengthened_to_what_was_told_of_it_so_that_who_listed_it_gets_
     trio.run(look_and_read, clock=clock)
 
 
-def test_a_text_that_nobody_has_looked_at_for_long_is_as_long_as_it_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_text_that_nobody_has_looked_at_for_long_is_as_long_as_it_is() -> None:
     writer, clock = Writer(), MockClock()
 
     async def look_and_read() -> None:
         snapshots = Snapshots(writer.make, writer.tell, _padded)
         told = await snapshots.told(7)
-        later = time.time_ns() + 601 * 10**9
-        monkeypatch.setattr(time, "time_ns", lambda: later)
         writer.state = "a"
-        clock.jump(LIFETIME)
+        clock.jump(LIFETIME + HELD)
         assert len((await snapshots.of(7)).content) == told.size - len("nothing") + len("a")
 
     trio.run(look_and_read, clock=clock)
